@@ -8,12 +8,12 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// DeleteAccount deletes the user's account for good, and ends the sessions of all devices.
-// The client stops, as its own session has ended. The password is the account's; it is
-// ignored if the route asks for none. With Config.JWT, the client shows a JWT in its place.
-// The error has the code proto.WrongPassword if that is wrong. After any other error, call
-// it again. The servers remove what they have of the account within a minute. The local
-// history stays.
+// DeleteAccount deletes the user's account for good, and ends the sessions of all
+// devices. The client stops, because its own session has ended. The parameter password is
+// that of the account. If the route asks for none, it is ignored. With Config.JWT, the
+// client sends a JWT instead. If the password or the JWT is wrong, the error has the code
+// proto.WrongPassword. After any other error, call it again. Within a minute the servers
+// remove what they have of the account. The local history stays.
 func (c *Client) DeleteAccount(ctx context.Context, password string) error {
 	in := proto.DeleteAccount{Password: password}
 	if c.account.cfg.JWT != nil {

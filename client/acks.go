@@ -9,8 +9,8 @@ import (
 )
 
 // keysKept is how many keys wait for the next acknowledgement. If there are more, the
-// oldest key is dropped. Then the sender of that message gets no delivery mark, and may
-// ask by WasDelivered.
+// oldest key is dropped. Then the sender of that message gets no delivery mark, but can
+// call WasDelivered.
 const keysKept = 10 * proto.MaxShown
 
 // acks has the positions that were shown and are not acknowledged yet. The client's mu
@@ -19,7 +19,7 @@ type acks struct {
 	shown map[int64]proto.Position // by log
 	keys  []string                 // of messages whose senders want a delivery mark
 	dirty bool
-	told  time.Time // time of the latest frame
+	told  time.Time // when the latest frame was returned
 }
 
 // show records that the message at the position was shown. It reports whether this
@@ -48,7 +48,7 @@ func (a *acks) due() (time.Time, bool) {
 	return a.told.Add(ackInterval), a.dirty
 }
 
-// takeAt returns the frame that is due, or nil.
+// takeAt returns the frame that is due at now, or nil.
 func (a *acks) takeAt(now time.Time) *proto.Frame {
 	if at, _ := a.due(); now.Before(at) {
 		return nil

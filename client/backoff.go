@@ -14,15 +14,15 @@ const (
 	shortestDelay = 500 * time.Millisecond
 	longestDelay  = 30 * time.Second
 	// atOnce is how often in a row a client retries without a pause, if the refusals
-	// allow that. There is a limit because a node that refuses all clients at once must
-	// not be flooded with retries.
+	// allow that. It is limited so that a node which refuses all clients is not flooded
+	// with retries.
 	atOnce = 2
-	// settled is how long a connection must have lived so that the client counts
-	// failures from zero again after it.
+	// If a connection has lived for settled, the client counts failures from zero again
+	// after it.
 	settled = 5 * time.Second
 
 	avoidFor = 30 * time.Second
-	avoidMax = 16 // a login may name this many
+	avoidMax = 16 // a login may name at most this many nodes
 )
 
 // nextDelay returns the pause after n failures in a row, not counting the latest one.
@@ -31,9 +31,9 @@ func nextDelay(n int) time.Duration {
 }
 
 // retryDelay returns the pause after err, if n tries in a row had failed before it. It
-// returns false if the client must not retry. If a route named a delay, the pause is
-// that delay plus up to a second at random. That spreads the many clients that got the
-// same number of whole seconds.
+// returns false if the client must not retry. If a route named a delay, the pause is that
+// delay plus up to a second at random. Otherwise many clients that got the same number of
+// seconds would retry together.
 func retryDelay(err error, n int) (time.Duration, bool) {
 	var refused *codeError
 	if errors.As(err, &refused) && refused.after > 0 {
@@ -69,8 +69,8 @@ func retryOf(err error) proto.Retry {
 	}
 }
 
-// nodeFailed reports whether the node is to blame for err, so that the next login
-// should avoid it.
+// nodeFailed reports whether err is the fault of the node, so that the next login should
+// avoid that node.
 func nodeFailed(err error) bool {
 	switch codeOf(err) {
 	case proto.OK, proto.GoingAway, proto.Full:
@@ -80,8 +80,8 @@ func nodeFailed(err error) bool {
 	}
 }
 
-// fatalError is an error of this machine that a retry does not change, such as one of
-// the history.
+// fatalError is an error on this machine that a retry would not change, such as an error
+// of the history.
 type fatalError struct{ err error }
 
 func (e *fatalError) Error() string { return e.err.Error() }

@@ -13,8 +13,8 @@ import (
 // reason before, that reason is returned instead.
 var ErrClosed = errors.New("the client is closed")
 
-// Client is one account on one device, connected. Its methods may be called
-// concurrently. Make it with Connect, end it with Close.
+// Client is the connection of one account on one device. Its methods may be called
+// concurrently. Make it with Connect, and end it with Close.
 type Client struct {
 	// Set by Connect, read by all.
 	cfg     Config
@@ -30,16 +30,16 @@ type Client struct {
 	// Owned by the goroutine that keeps the connection.
 	avoid   avoidList
 	since   time.Time // when the present or latest connection began
-	refused int       // how many logins in a row were asked to retry
+	refused int       // how many logins in a row were refused with a request to retry
 
-	delivering sync.Mutex // held from reading the front of the queue until it is in the history
+	delivering sync.Mutex // held from when the first message of the queue is read until it is in the history
 
 	// Guarded by mu.
 	mu       sync.Mutex
 	self     User
 	state    State
 	err      error // why the client stopped; nil while it runs
-	closed   bool  // Close was called: nothing more goes to the history
+	closed   bool  // Close was called, so nothing more is written to the history
 	events   []Event
 	happened bell // rings for every event
 	arrived  bell // rings for every delivery
@@ -80,10 +80,9 @@ func (c *Client) State() State {
 	return c.state
 }
 
-// Event returns the next event, oldest first. It blocks until there is one. After
-// Stopped it returns the reason as an error. Each event goes to one caller. While
-// nobody reads, the client keeps the latest 1,024 Delivered and the latest 64 other
-// events.
+// Event returns the next event, oldest first. It blocks until there is one. After Stopped
+// it returns the reason as an error. Each event goes to one caller. While no caller
+// reads, the client keeps the latest 1,024 Delivered and the latest 64 other events.
 func (c *Client) Event(ctx context.Context) (Event, error) {
 	for {
 		c.mu.Lock()
@@ -118,8 +117,9 @@ func (c *Client) Events(ctx context.Context) iter.Seq[Event] {
 	}
 }
 
-// tellLocked adds an event. Marks and other events have a limit each. If the event
-// exceeds its limit, tellLocked drops the oldest mark, or the oldest other event.
+// tellLocked adds an event to those that wait. There is one limit for delivery marks, and
+// one for other events. If the new event exceeds its limit, tellLocked drops the oldest
+// event of that kind.
 func (c *Client) tellLocked(e Event) {
 	most, same := eventsKept, func(other Event) bool { return !isMark(other) }
 	if isMark(e) {
@@ -160,7 +160,7 @@ func (c *Client) stop(err error) {
 	c.cancel()
 }
 
-// poke wakes the goroutine that waits at a channel of size 1.
+// poke wakes the goroutine that waits for a channel of size 1.
 func poke(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:

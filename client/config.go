@@ -21,7 +21,7 @@ import (
 type Transport int
 
 const (
-	TCP       Transport = iota // length-delimited frames; but a node behind a WebSocket proxy is called by WebSocket
+	TCP       Transport = iota // length-delimited frames; if a node is behind a WebSocket proxy, WebSocket is used
 	WebSocket                  // one frame per binary message, for networks that let only HTTP pass
 )
 
@@ -36,28 +36,28 @@ type Config struct {
 	User     int64
 	Password string // needed if the route checks passwords
 	Token    string // from an earlier login (see Client.Token); it is tried before the password
-	// JWT returns a token of the system that knows the users, for routes that take those
-	// (-auth jwt). It takes the place of Password, and Name and User may be empty. It is
-	// called, perhaps concurrently, for each login for which there is no token that a
-	// route accepts. After an error the client tries again later.
+	// JWT returns a token of the other system that knows the users, for routes that
+	// accept such tokens (-auth jwt). It replaces Password, and Name and User may be
+	// empty. The client calls it, perhaps concurrently, for each login for which it has
+	// no token of a route. After an error the client tries again later.
 	JWT func(ctx context.Context) (string, error)
 
 	// Device names this installation: 1 to 32 of a-z 0-9 - _ and dot; empty: "go". A
 	// device has one live connection.
 	Device string
-	// Repeat decides what a login does while this device is connected.
-	// proto.RepeatReplace ends the older connection, and proto.RepeatReject refuses the
-	// login. Empty: the route's default.
+	// Repeat decides what happens at a login if another connection of this device is
+	// live. proto.RepeatReplace ends the older connection, and proto.RepeatReject refuses
+	// the login. Empty: the route's default.
 	Repeat string
 
 	Transport Transport
-	TLS       *tls.Config // for nodes with TLS; nil: the system's roots. If ServerName is empty, it is the host of the node's address.
+	TLS       *tls.Config // for nodes with TLS; nil: the system's roots. An empty ServerName means the host of the node's address.
 	// RootCAs has the authorities that may sign certificates of routes and nodes, for a
 	// cluster with an authority of its own. nil: the system's. If HTTP is set, calls to
 	// routes do not use RootCAs. If TLS.RootCAs is set, connections to nodes do not.
 	RootCAs *x509.CertPool
-	// History keeps the messages that were shown. If it is nil, messages after the
-	// device's acknowledged position are shown again in the next process.
+	// History keeps the messages that were shown. If it is nil, the next process shows
+	// messages again that come after the device's acknowledged position.
 	History History
 
 	HTTP *http.Client // calls the routes; nil: http.DefaultClient. It needs no timeout of its own.
@@ -77,7 +77,7 @@ type History interface {
 	Append(at proto.Position, m *proto.Message) error
 	// Has reports whether a message with this key (proto.Key) was appended.
 	Has(key string) bool
-	// Positions returns positions of a log from which reading can go on, the latest
+	// Positions returns positions of a log from which reading can continue, the latest
 	// first and the earliest known last. It returns none for a log that was never read.
 	Positions(log int64) []proto.Position
 }
@@ -85,15 +85,15 @@ type History interface {
 const (
 	callTimeout      = 10 * time.Second // for one request to one route
 	dialTimeout      = 5 * time.Second
-	handshakeTimeout = 15 * time.Second // bounds the time without any frame from the node; the node answers pings while it waits for a route
+	handshakeTimeout = 15 * time.Second // how long a node may send nothing during the handshake; it answers pings while it waits for a route
 	handshakePing    = 5 * time.Second
 	handshakeLongest = 75 * time.Second // for the whole handshake; a node with many logins to confirm gives up after a minute
 	writeTimeout     = 10 * time.Second // for one write, of at most wire.WriteChunk and one frame
 	pongTimeout      = 5 * time.Second
-	leaveTimeout     = time.Second // for the last acknowledgement at Close
-	handoverTimeout  = time.Second // for the old node's last answers
+	leaveTimeout     = time.Second // how long Close waits for the last acknowledgement
+	handoverTimeout  = time.Second // how long the client waits for the last answers of the node that it leaves
 	ackInterval      = 5 * time.Second
-	confirmInterval  = 100 * time.Millisecond // between acknowledgements that senders wait for
+	confirmInterval  = 100 * time.Millisecond // between two acknowledgements for which senders wait
 	defaultPing      = 10 * time.Second
 )
 
@@ -124,8 +124,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// trust copies RootCAs into HTTP and TLS, from which connections to routes and nodes
-// take it.
+// trust copies RootCAs into HTTP and TLS, which connections to routes and nodes use.
 func (c *Config) trust() {
 	if c.RootCAs == nil {
 		return

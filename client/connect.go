@@ -10,9 +10,9 @@ import (
 )
 
 // Connect logs in and blocks until the first connection is live. It retries while that
-// may help. It returns an error if ctx ends first. If a retry cannot change a failure,
-// Connect returns it at once. Such an error wraps a *proto.Error if a route or node
-// refused. The end of ctx does not end a Client that Connect has returned.
+// may help, and returns an error if ctx ends first. If a retry cannot help, Connect
+// returns the error at once. If a route or node refused, that error wraps a *proto.Error.
+// The end of ctx does not end a Client that Connect has returned.
 func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -45,10 +45,11 @@ func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	return nil, fmt.Errorf("connect: %w", err)
 }
 
-// Close acknowledges all that was shown, closes the connection, and waits until all
-// goroutines of the client have ended, some seconds at most. Sends that wait return an
-// error. After Close has returned, nothing is written to the history, and the caller
-// must close it. Closing twice is fine. The error is always nil.
+// Close acknowledges all messages that were shown, and closes the connection. It waits
+// until all goroutines of the client have ended, for some seconds at most. Sends that
+// wait return an error. After Close has returned, nothing is written to the history any
+// more, and the caller must close the history. Closing twice is fine. The error is always
+// nil.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true

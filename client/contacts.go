@@ -10,19 +10,19 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Contact is a relation of the user to another one.
+// Contact is a relation of the user to another user.
 type Contact = proto.Contact
 
 // ContactsPage is one page of relations, by ascending id.
 type ContactsPage = proto.ContactsAnswer
 
-// Consent says who may do what with the user.
+// Consent says who may write to the user, add them to groups, and find them.
 type Consent = proto.Consent
 
-// RequestContact asks another user to be a contact, with a line of text that may be empty.
-// It returns the new state: proto.RelationOutgoing, or proto.RelationContact if the other
-// user asked before. Asking again changes nothing. The error has the code proto.Blocked if
-// that user has blocked this one.
+// RequestContact asks another user to be a contact, with a line of text that may be
+// empty. It returns the new state: proto.RelationOutgoing, or proto.RelationContact if
+// the other user asked before. Asking again changes nothing. If the other user has
+// blocked this one, the error has the code proto.Blocked.
 func (c *Client) RequestContact(ctx context.Context, user int64, text string) (state string, err error) {
 	var out proto.RequestedContact
 	in := proto.RequestContact{User: user, Text: text}
@@ -32,8 +32,8 @@ func (c *Client) RequestContact(ctx context.Context, user int64, text string) (s
 	return out.State, nil
 }
 
-// AcceptContact accepts the request of another user. The error has the code
-// proto.NoContact if that user does not ask any more.
+// AcceptContact accepts the request of another user. If that request does not exist any
+// more, the error has the code proto.NoContact.
 func (c *Client) AcceptContact(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathContactAccept, "accept contact", user)
 }
@@ -44,12 +44,12 @@ func (c *Client) DeclineContact(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathContactDecline, "decline contact", user)
 }
 
-// RemoveContact ends a contact, or a request, for both users.
+// RemoveContact ends a contact or a contact request, for both users.
 func (c *Client) RemoveContact(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathContactRemove, "remove contact", user)
 }
 
-// Block makes the routes refuse what another user sends to this one, from now on, with
+// Block makes the routes refuse messages from another user to this one, from now on, with
 // the code proto.Blocked. It also ends contact requests between the two.
 func (c *Client) Block(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathBlock, "block", user)
@@ -68,8 +68,8 @@ func (c *Client) changeContact(ctx context.Context, path, what string, user int6
 	return nil
 }
 
-// RemarkContact gives a contact a name that only this user sees; empty: none. The error has
-// the code proto.NoContact if the user is no contact.
+// RemarkContact gives a contact a name that only this user sees. An empty remark removes
+// it. If the other user is no contact, the error has the code proto.NoContact.
 func (c *Client) RemarkContact(ctx context.Context, user int64, remark string) error {
 	var out proto.ContactChanged
 	in := proto.RemarkContact{User: user, Remark: remark}
@@ -89,8 +89,8 @@ func (c *Client) Contacts(ctx context.Context, kind string) iter.Seq2[Contact, e
 	})
 }
 
-// ContactsPage returns at most limit relations of one kind, whose users have ids above the
-// argument after. If limit is zero, the route chooses one.
+// ContactsPage returns at most limit relations of one kind, to users with ids greater
+// than after. If limit is zero, the route chooses one.
 func (c *Client) ContactsPage(ctx context.Context, kind string, after int64, limit int) (ContactsPage, error) {
 	q := url.Values{"kind": {kind}}
 	setPage(q, after, limit)
@@ -101,7 +101,7 @@ func (c *Client) ContactsPage(ctx context.Context, kind string, after int64, lim
 	return page, nil
 }
 
-// Consent returns who may do what with the user.
+// Consent returns who may write to the user, add them to groups, and find them.
 func (c *Client) Consent(ctx context.Context) (Consent, error) {
 	var out Consent
 	if err := c.account.call(ctx, http.MethodGet, proto.PathConsent, nil, &out); err != nil {
@@ -110,8 +110,8 @@ func (c *Client) Consent(ctx context.Context) (Consent, error) {
 	return out, nil
 }
 
-// SetConsent changes who may do what with the user. Empty fields stay as they are. It
-// returns what holds now.
+// SetConsent changes who may write to the user, add them to groups, and find them. Empty
+// fields change nothing. It returns the resulting Consent.
 func (c *Client) SetConsent(ctx context.Context, in Consent) (Consent, error) {
 	var out Consent
 	if err := c.account.call(ctx, http.MethodPost, proto.PathConsent, in, &out); err != nil {

@@ -23,7 +23,7 @@ func (c *Client) WasDelivered(ctx context.Context, receiver int64, id string) (D
 	return c.account.wasDelivered(ctx, receiver, id)
 }
 
-// WasDelivered is Client.WasDelivered.
+// WasDelivered does what Client.WasDelivered does.
 func (s *Sender) WasDelivered(ctx context.Context, receiver int64, id string) (DeliveryState, error) {
 	return s.account.wasDelivered(ctx, receiver, id)
 }

@@ -17,7 +17,7 @@ type Event interface {
 // Connected reports that the client has a live connection.
 type Connected struct {
 	Node  proto.Node
-	Moved bool // the previous node, which is leaving, handed the connection over to this one
+	Moved bool // the previous node is draining and has moved the client to this one
 }
 
 // Disconnected reports that a connection was lost, or that a try to make one failed.
@@ -66,9 +66,9 @@ func (e Trimmed) String() string {
 func (e Stopped) String() string { return fmt.Sprintf("stopped: %v", e.Err) }
 
 // Delivered reports that a message with Outgoing.Confirm was shown on a device of its
-// receiver, the first one that did so. Only connected devices of the sender get the
-// event. It may come before Send returns. It may also be lost: then ask by
-// WasDelivered.
+// receiver, for the first device that shows it. Only connected devices of the sender get
+// the event. It may come before Send returns. It may also be lost. WasDelivered returns
+// the same at any time.
 //
 // Check ID before you rely on the event, because the receiver sent it and may have made
 // up the ID. The event concerns one of your messages only if you sent that ID to the

@@ -70,9 +70,9 @@ func (c *Client) take(m *proto.Message) {
 
 // follow starts to follow a log, unless it is followed already. It starts after the last
 // position in the history. If the history has none, it starts after cursor, the device's
-// acknowledged position. If there is no cursor either, it starts at the oldest message
-// that the route returns; in a group, that is the user's joining. Only the log of
-// everyone then starts at its end, which is the parameter end.
+// acknowledged position. If there is no cursor, either, it starts at the oldest message
+// that the route returns. In a group, that is the user's joining. The log of everyone is
+// different. Without a cursor it starts at its end, which is the parameter end.
 func (c *Client) follow(log int64, cursor, end proto.Position) {
 	c.mu.Lock()
 	_, known := c.in.logs[log]
@@ -88,7 +88,7 @@ func (c *Client) follow(log int64, cursor, end proto.Position) {
 	}
 	start := order.Start(places(kept), cursor.Place(), end.Place(), log == proto.Everyone)
 	c.in.logs[log] = &followed{Follower: order.New[delivery](start...)}
-	if len(kept) == 0 && len(start) > 0 { // so that the next process starts here, too
+	if len(kept) == 0 && len(start) > 0 { // keep the start, so that the next process starts here, too
 		c.queueLocked(append(c.in.queue, delivery{at: proto.At(log, start[0])}))
 	}
 }
@@ -105,7 +105,7 @@ func (c *Client) pushLocked(m *proto.Message) {
 		return // m answers a send into a log that the node has not reported yet
 	}
 	if c.in.room() == 0 {
-		f.Doubt() // the log is read when there is room
+		f.Doubt() // the queue is full, so the log is read when there is room
 		return
 	}
 	c.queueLocked(f.Push(c.in.queue, c.entryLocked(m)))

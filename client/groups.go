@@ -68,10 +68,11 @@ func (c *Client) LeaveGroup(ctx context.Context, group int64) error {
 	return nil
 }
 
-// AddMember makes another user a member of a group, even one who was removed. If that user
-// must accept first, it invites the user, who then joins by AcceptInvitation. AddMemberOrInvite
-// tells which of the two happened. Adding again changes nothing. The error has the code proto.NotCreator if this user is neither the
-// owner nor an admin of the group.
+// AddMember makes another user a member of a group, even one who was removed. If that
+// user must accept first, it invites the user, who then joins by AcceptInvitation.
+// AddMemberOrInvite reports which of the two happened. Adding again changes nothing. The
+// error has the code proto.NotCreator if this user is neither the owner nor an admin of
+// the group.
 func (c *Client) AddMember(ctx context.Context, group, user int64) error {
 	_, err := c.AddMemberOrInvite(ctx, group, user)
 	return err
@@ -100,8 +101,8 @@ func (c *Client) Invitations(ctx context.Context) ([]Invitation, error) {
 }
 
 // AcceptInvitation makes the user a member of a group to which they were invited, as
-// JoinGroup does. The error has the code proto.NoInvitation if there is no invitation, or if
-// it does not hold any more.
+// JoinGroup does. If there is no invitation, or it is no longer valid, the error has the
+// code proto.NoInvitation.
 func (c *Client) AcceptInvitation(ctx context.Context, group int64) error {
 	var out proto.JoinedGroup
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupAccept, proto.JoinGroup{Group: group}, &out); err != nil {
@@ -133,8 +134,8 @@ func (c *Client) RemoveMember(ctx context.Context, group, user int64) error {
 }
 
 // GiveGroupRole gives a member of a group the role proto.GroupAdmin, proto.GroupMember or
-// proto.GroupReadOnly, or hands the group over to the member with proto.GroupOwner. The
-// error has the code proto.NotCreator if this user's role does not allow it.
+// proto.GroupReadOnly. The role proto.GroupOwner makes the member the owner of the group.
+// The error has the code proto.NotCreator if this user's role does not allow it.
 func (c *Client) GiveGroupRole(ctx context.Context, group, user int64, role string) error {
 	var out proto.GaveGroupRole
 	q := proto.GiveGroupRole{Group: group, User: user, Role: role}
@@ -164,8 +165,8 @@ func (c *Client) GroupMembers(ctx context.Context, group int64) iter.Seq2[User, 
 	})
 }
 
-// GroupMembersPage returns at most limit members of a group, whose ids are above the
-// argument after. If limit is zero, the route chooses one.
+// GroupMembersPage returns at most limit members of a group, with ids greater than after.
+// If limit is zero, the route chooses one.
 func (c *Client) GroupMembersPage(ctx context.Context, group, after int64, limit int) (MembersPage, error) {
 	q := url.Values{"group": {strconv.FormatInt(group, 10)}}
 	setPage(q, after, limit)

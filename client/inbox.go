@@ -25,7 +25,7 @@ func (in *inbox) room() int { return max(0, queueMax-len(in.queue)) }
 type delivery struct {
 	at      proto.Position
 	message *proto.Message // nil: there is nothing to show, and only the position is kept
-	own     bool           // sent by this client: kept, not shown
+	own     bool           // this client has sent it, so it is stored in the history and not shown
 }
 
 // followed is a log that the client follows. The client's mu guards it.

@@ -69,8 +69,8 @@ func (c Config) dial(ctx context.Context, node proto.Node) (wire.Wire, error) {
 }
 
 // handshake sends the ticket and returns the login answer. It closes the wire if ctx
-// ends, if the node sends nothing for handshakeTimeout, or after handshakeLongest. A
-// node to which many clients came at once answers pings until the client's turn comes.
+// ends, if the node sends nothing for handshakeTimeout, or after handshakeLongest. If
+// many clients log in at once, a node answers pings until it gets to this client.
 func handshake(ctx context.Context, w wire.Wire, ticket string) (*proto.Frame, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeLongest)
 	defer cancel()
@@ -154,7 +154,7 @@ func (c *Client) handle(l *link, f *proto.Frame) error {
 	case proto.Command_REDIRECT:
 		select {
 		case l.redirect <- f:
-		default: // an earlier redirect is still to be handled
+		default: // an earlier redirect was not handled yet
 		}
 	case proto.Command_KICK:
 		return proto.Err(proto.Code(f.Code), f.ReqMsg)

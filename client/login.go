@@ -14,10 +14,10 @@ import (
 // User is an account: its id and name.
 type User = proto.User
 
-// Register makes an account and returns it. Of cfg it reads Routes, Name, Password, HTTP
-// and RootCAs. If there is an account of this name with the same password, Register
-// returns that. If the account has another password, the error has the code
-// proto.NameTaken.
+// Register makes an account and returns it. It uses only the fields Routes, Name,
+// Password, HTTP and RootCAs of cfg. If there is an account of this name with the same
+// password, Register returns that. If the account has another password, the error has the
+// code proto.NameTaken.
 func Register(ctx context.Context, cfg Config) (User, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -38,9 +38,9 @@ type account struct {
 	routes *routes
 }
 
-// login gets a node and a ticket from a route. If there is a token, it uses that. If
-// the route refuses the token, it uses the password. It keeps the new tokens. refused is
-// how often in a row the route asked the client to retry.
+// login gets a node and a ticket from a route. If there is a token, it uses that. If the
+// route refuses the token, it uses the password. It keeps the new tokens. The parameter
+// refused is how often in a row a route refused the login with a request to retry.
 func (a *account) login(ctx context.Context, avoid []string, refused int) (proto.LoginAnswer, error) {
 	token, password := a.routes.credentials.forLogin()
 	in := proto.LoginRequest{Token: token, Device: a.cfg.Device, Avoid: avoid, Repeat: a.cfg.Repeat}
@@ -64,7 +64,7 @@ func (a *account) login(ctx context.Context, avoid []string, refused int) (proto
 	return out, nil
 }
 
-// prove adds the JWT or the password that a login without a token shows.
+// prove adds the JWT or the password to a login without a token.
 func (a *account) prove(ctx context.Context, in *proto.LoginRequest, password string) (err error) {
 	if a.cfg.JWT == nil {
 		in.Password = password
@@ -81,12 +81,12 @@ func (a *account) knowsAccount() bool {
 	return a.cfg.Name != "" || a.cfg.User != 0 || a.cfg.JWT != nil
 }
 
-// call is callAs with the zero manner.
+// call does what callAs does, with the zero manner.
 func (a *account) call(ctx context.Context, method, path string, in, out any) error {
 	return a.callAs(ctx, manner{}, method, path, in, out)
 }
 
-// mostLogins is how often callAs logs in, at most, because its token was refused.
+// mostLogins is how often callAs logs in again because its token was refused.
 const mostLogins = 2
 
 // callAs calls a path that needs a token. If routes no longer accept the token, it logs
@@ -103,16 +103,16 @@ func (a *account) callAs(ctx context.Context, m manner, method, path string, in,
 		case logins == mostLogins:
 			return fmt.Errorf("%w (%v)", proto.Err(proto.Unavailable, "Logins succeed, but their token is not taken."), err)
 		}
-		if now := a.routes.credentials.bearer(); now == used || now == "" { // the token is empty while another call's login is under way
+		if now := a.routes.credentials.bearer(); now == used || now == "" { // now is empty while another call logs in
 			if _, again := a.login(ctx, nil, 0); again != nil {
-				return fmt.Errorf("%w (its token is not taken: %v)", again, err) // the error of the login decides whether to retry
+				return fmt.Errorf("%w (its token is not taken: %v)", again, err) // only the error of the login is wrapped, because it decides whether to retry
 			}
 		}
 	}
 }
 
-// mostShown is how many tokens one call shows before it logs in: two access tokens, and the
-// token of the login.
+// mostShown is how many tokens one call tries before it logs in again: two access tokens,
+// and the token of the login.
 const mostShown = 3
 
 // show calls a path with the access token, or with the token of the login if there is no
@@ -133,8 +133,8 @@ func (a *account) show(ctx context.Context, m manner, method, path string, in, o
 
 // insist posts a request again and again until a route accepts or refuses it, or ctx
 // ends. The parameter in is a function that returns the body of each try. The error wraps
-// ErrOutcomeUnknown if ctx ends. It also wraps ErrOutcomeUnknown if the last answer came
-// from no route, but an earlier try may have reached one.
+// ErrOutcomeUnknown if ctx ends. It also wraps ErrOutcomeUnknown if the last answer did
+// not come from a route, but an earlier try may have reached one.
 func (a *account) insist(ctx context.Context, path string, out any, in func() any) error {
 	for row, unknown := 0, false; ; row++ {
 		err := a.call(ctx, http.MethodPost, path, in(), out)

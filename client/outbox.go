@@ -29,10 +29,10 @@ type outbox struct {
 }
 
 // add puts p behind all others. If p repeats a message that was given up and has no
-// answer yet, it takes that message's place and waits for the answer. To keep the order,
-// p is not written again on this connection. A node that refuses messages concludes from
-// a repetition that the sender knows of the refusal. So it would accept later messages
-// before the refused ones.
+// answer yet, p replaces that message and waits for its answer. Then p is not written
+// again on this connection. A node that refuses messages would take a repetition as a
+// sign that the sender knows of the refusal. So it would accept later messages before the
+// refused ones, and the order would be lost.
 func (o *outbox) add(p *Pending) {
 	i := slices.IndexFunc(o.list, func(q *Pending) bool { return q.abandoned && q.out == p.out })
 	if i < 0 {
@@ -114,8 +114,8 @@ func (o *outbox) refuse(p *Pending, err *proto.Error, now time.Time) {
 	}
 }
 
-// lost handles the loss of the connection. The next one gets the unanswered
-// messages first, except those for which nobody waits any more.
+// lost handles the loss of the connection. On the next connection the unanswered messages
+// are written first, except those for which no caller waits any more.
 func (o *outbox) lost() {
 	o.flying = 0
 	o.list = slices.DeleteFunc(o.list, func(p *Pending) bool { return p.flying && p.abandoned })

@@ -25,7 +25,7 @@ type Receipt = proto.SendReceipt
 
 // Outgoing is a message to send: to a user or to a group, not both.
 type Outgoing struct {
-	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one. An id that another message had is refused with proto.IDReused
+	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one. the id of another message is refused with proto.IDReused
 	To    int64
 	Group int64 // proto.Everyone or a group's id
 	Text  string
@@ -62,7 +62,7 @@ func (m Outgoing) frame(again bool) *proto.Frame {
 	}
 }
 
-// Pending is a message on its way.
+// Pending is a message that was enqueued, and perhaps not answered yet.
 type Pending struct {
 	out    Outgoing
 	client *Client
@@ -98,7 +98,7 @@ func (p *Pending) finishLocked(r Receipt, err error) {
 		p.err = fmt.Errorf("send %s: %w", p.out.ID, err)
 	}
 	close(p.done)
-	<-p.client.slots // give back p's slot
+	<-p.client.slots // free p's slot
 }
 
 // failLocked finishes a message that was neither stored nor finally refused. If the

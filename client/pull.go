@@ -72,7 +72,7 @@ func (c *Client) nextGap() (log int64, at time.Time, due bool) {
 	if c.in.room() < queueMax/2 {
 		return 0, time.Time{}, false
 	}
-	var behind int64 // of logs that are due at the same time, the one that lacks fewest entries goes first
+	var behind int64 // if several logs are due at the same time, the one that lacks the fewest entries is read first
 	now := time.Now()
 	for l, f := range c.in.logs {
 		if t, ok := f.due(now); ok && (!due || t.Before(at) || t.Equal(at) && f.behind() < behind) {
@@ -142,7 +142,7 @@ func (c *Client) page(ctx context.Context, m manner, after proto.Position) (*pro
 
 // received handles a page; the parameter after is the position that it follows.
 func (c *Client) received(f *followed, after proto.Position, page *proto.PulledMessages) error {
-	// A user who left and joined again may not read the messages between, so these are
+	// A user who left and joined again may not read the messages in between, so these are
 	// not reported as trimmed.
 	rejoined := len(page.Messages) > 0 && c.ownJoining(&page.Messages[0])
 	c.mu.Lock()
@@ -157,7 +157,7 @@ func (c *Client) received(f *followed, after proto.Position, page *proto.PulledM
 
 // trimmed returns the range of numbers that were removed from the log before this page
 // was read. The parameter after is the position that the page follows. If that is the
-// beginning of the log, nothing counts as missed.
+// beginning of the log, no message counts as missed.
 func trimmed(after proto.Position, page *proto.PulledMessages) (from, to int64, ok bool) {
 	return after.Number + 1, page.Oldest - 1, after.Number > 0 && page.Oldest > after.Number+1
 }

@@ -105,7 +105,7 @@ func (c *Client) keep(d delivery, repeated bool) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.in.queue[0] = delivery{} // so that the text can be collected
+	c.in.queue[0] = delivery{} // so that the memory of the text can be freed
 	c.in.queue = c.in.queue[1:]
 	switch {
 	case d.message != nil && d.message.Kind == proto.Kind_LEAVE && d.message.From == c.self.User:

@@ -19,8 +19,9 @@ type ReportsPage = proto.ReportsAnswer
 // Report reports a message that was shown to this user to the moderators. The reason is
 // proto.ReasonSpam, ReasonAbuse, ReasonIllegal or ReasonOther. The note is a line of
 // proto.MaxReportNote bytes at most, and may be empty. Reporting a message again changes
-// nothing. The error has the code proto.UnknownMessage if the message is not kept any more,
-// proto.Limited after too many reports, and proto.TooMany if too many wait for a decision.
+// nothing. The error has the code proto.UnknownMessage if the message is not kept any
+// more, proto.Limited after too many reports, and proto.TooMany if too many reports wait
+// for a decision.
 func (c *Client) Report(ctx context.Context, m Message, reason, note string) error {
 	at := m.At
 	at.Key = m.Key()
@@ -56,9 +57,9 @@ func (c *Client) ReportsPage(ctx context.Context, after int64, limit int) (Repor
 
 // CloseReport closes a report by a decision: proto.DecisionDismiss, or
 // proto.DecisionResolve with a note that says what was done. Closing it again in the same
-// way changes nothing. The error has the code proto.Decided if somebody else was faster, and
-// proto.UnknownReport if there is no such report any more. It has the code proto.Forbidden
-// unless this user is a moderator or an operator.
+// way changes nothing. The error has the code proto.Decided if another moderator was
+// faster, and proto.UnknownReport if the report does not exist any more. It has the code
+// proto.Forbidden unless this user is a moderator or an operator.
 func (c *Client) CloseReport(ctx context.Context, report, decision, note string) error {
 	var out proto.ReportClosed
 	in := proto.CloseReport{ID: report, Decision: decision, Note: note}

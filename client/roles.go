@@ -19,7 +19,8 @@ func (c *Client) GiveRole(ctx context.Context, user int64, role string) error {
 	return nil
 }
 
-// Role returns this user's role in the system, and whether it may write to everyone.
+// Role returns this user's role in the system, and whether the user may write to
+// everyone.
 func (c *Client) Role(ctx context.Context) (proto.RoleAnswer, error) {
 	var out proto.RoleAnswer
 	if err := c.account.call(ctx, http.MethodGet, proto.PathRole, nil, &out); err != nil {

@@ -58,11 +58,11 @@ func newRoutes(cfg Config) *routes {
 	return r
 }
 
-// manner tells a route how urgent a request is. An overloaded route serves urgent
-// requests first. The zero manner is that of a first try.
+// manner says how urgent a request is. An overloaded route serves urgent requests first.
+// The zero manner is that of a first try.
 type manner struct {
 	refused int  // how many tries of the request in a row a route has refused for now
-	backlog bool // it reads an old page, and more pages follow
+	backlog bool // the request reads an old page, and more pages follow
 }
 
 // timeout is how long the request may take at one route.
@@ -107,7 +107,7 @@ func (r *routes) callAs(ctx context.Context, m manner, method, path string, in, 
 		}
 		if refused := new(codeError); errors.As(err, &refused) {
 			if refused.code.Code == proto.Unavailable {
-				r.leave(i) // the next call goes to another route, in case only this one cannot reach the store
+				r.leave(i) // the next call goes to another route, because perhaps only this one cannot reach the store
 			}
 			return fmt.Errorf("call %s: %w", path, refused)
 		}

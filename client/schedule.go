@@ -20,9 +20,9 @@ type Scheduled = proto.Scheduled
 type ScheduledPage = proto.ScheduledAnswer
 
 // ScheduleAt makes the servers send m at the given time of the store's clock, within a
-// second, whether or not this client is connected then. at may be up to proto.MaxAhead
-// in the future. A time in the past day means now. When m is sent, Receive returns it
-// on all devices of the user. Its id is m.ID or, if that is empty, the id in the
+// second, whether or not this client is connected then. at may be up to proto.MaxAhead in
+// the future. A time within the past 24 hours means now. When m is sent, Receive returns
+// it on all devices of the user. Its id is m.ID or, if that is empty, the id in the
 // answer. If m cannot be sent at that time, ScheduledPage returns the reason.
 //
 // ScheduleAt retries while that may help. If an earlier try succeeded, the answer
@@ -32,15 +32,15 @@ func (c *Client) ScheduleAt(ctx context.Context, m Outgoing, at time.Time) (Sche
 	return c.account.schedule(ctx, m, atTime(at))
 }
 
-// ScheduleAfter is ScheduleAt for a delay from now. It does not depend on the clock of
-// this machine.
+// ScheduleAfter does what ScheduleAt does, for a delay from now. It does not depend on
+// the clock of this machine.
 func (c *Client) ScheduleAfter(ctx context.Context, m Outgoing, delay time.Duration) (Scheduled, error) {
 	return c.account.schedule(ctx, m, afterDelay(delay))
 }
 
-// CancelScheduled cancels a delayed message that was not sent yet. Any device of the
-// user may have scheduled it. It retries while that may help. Cancelling twice is no
-// error. The error has the code proto.TooLate once the message is being sent, and
+// CancelScheduled cancels a delayed message that was not sent yet. Any device of the user
+// may have scheduled it. It retries while that may help. Cancelling twice returns nil.
+// The error has the code proto.TooLate if the message is being sent or was sent, and
 // proto.NotScheduled for an unknown id.
 func (c *Client) CancelScheduled(ctx context.Context, id string) error {
 	return c.account.cancel(ctx, id)
@@ -75,23 +75,23 @@ func (c *Client) ScheduledPage(ctx context.Context, after string, limit int) (Sc
 	return page, nil
 }
 
-// ScheduleAt is Client.ScheduleAt.
+// ScheduleAt does what Client.ScheduleAt does.
 func (s *Sender) ScheduleAt(ctx context.Context, m Outgoing, at time.Time) (Scheduled, error) {
 	return s.account.schedule(ctx, m, atTime(at))
 }
 
-// ScheduleAfter is Client.ScheduleAfter.
+// ScheduleAfter does what Client.ScheduleAfter does.
 func (s *Sender) ScheduleAfter(ctx context.Context, m Outgoing, delay time.Duration) (Scheduled, error) {
 	return s.account.schedule(ctx, m, afterDelay(delay))
 }
 
-// CancelScheduled is Client.CancelScheduled.
+// CancelScheduled does what Client.CancelScheduled does.
 func (s *Sender) CancelScheduled(ctx context.Context, id string) error {
 	return s.account.cancel(ctx, id)
 }
 
-// A due writes into a request when its message is due. It is called just before each
-// try.
+// A due is a function that writes into a request when the message is due. It is called
+// just before each try.
 type due func(*proto.ScheduleMessage)
 
 func atTime(at time.Time) due {

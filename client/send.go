@@ -123,7 +123,8 @@ func (c *Client) answered(f *proto.Frame) {
 	}
 }
 
-// refusedLocked keeps a refused message that may be sent again. It finishes any other.
+// refusedLocked keeps a refused message if it may be sent again, and otherwise finishes
+// it.
 func (c *Client) refusedLocked(p *Pending, err *proto.Error) {
 	if err.Code.Retry() != proto.RetryNever {
 		c.out.refuse(p, err, time.Now())

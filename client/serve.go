@@ -12,7 +12,7 @@ import (
 // errSilent is the reason for the end of a connection that does not answer a ping.
 var errSilent = errors.New("the node does not answer")
 
-// move is a hand-over to another node that is under way.
+// move is the result of a hand-over to another node.
 type move struct {
 	link *link
 	err  error

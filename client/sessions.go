@@ -22,10 +22,10 @@ func (c *Client) Sessions(ctx context.Context) ([]DeviceSession, error) {
 }
 
 // EndSession ends the session of a device of the user. When it returns, the device's
-// token is invalid. The device's connection is closed with the code proto.SessionEnded.
-// A program on that device that knows the password can log in again. To prevent that,
-// change the password. Ending again changes nothing, and a device without a session is
-// no error.
+// token is invalid. The device's connection is closed with the code proto.SessionEnded. A
+// program on that device that knows the password can log in again. To prevent that,
+// change the password. Ending again changes nothing, and neither does ending the session
+// of a device that has none.
 func (c *Client) EndSession(ctx context.Context, device string) error {
 	return c.endSessions(ctx, proto.EndSessions{Device: device})
 }
@@ -35,8 +35,8 @@ func (c *Client) EndOtherSessions(ctx context.Context) error {
 	return c.endSessions(ctx, proto.EndSessions{Others: true})
 }
 
-// EndAllSessions does what EndSession does for all devices. The client stops, as its own
-// session has ended.
+// EndAllSessions does what EndSession does for all devices. The client stops, because its
+// own session has ended.
 func (c *Client) EndAllSessions(ctx context.Context) error {
 	return c.endSessions(ctx, proto.EndSessions{All: true})
 }

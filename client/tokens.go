@@ -12,22 +12,22 @@ import (
 const (
 	// renewEarly is how long before its end an access token is renewed.
 	renewEarly = 30 * time.Second
-	// renewPause is how long a client waits after it could not renew. Meanwhile it shows
-	// the token of the login, so that a route with too much to do gets no more requests.
+	// renewPause is how long a client waits after it could not renew. Meanwhile it uses
+	// the token of the login, so that an overloaded route gets no more requests to renew.
 	renewPause = 30 * time.Second
 )
 
-// credentials are what a client shows to routes. Their methods may be called
-// concurrently.
+// credentials has the tokens and the password that a client sends to routes. Their
+// methods may be called concurrently.
 type credentials struct {
 	renewing chan struct{} // of size 1: full while a refresh token is used
 
 	mu       sync.Mutex
 	password string
 	token    string    // for logins, and for requests while there is no access token
-	access   string    // for requests, until then
+	access   string    // for requests until the time until
 	until    time.Time // on this machine's clock
-	refresh  string    // gets the next access token, once
+	refresh  string    // the refresh token, which gets the next access token, once
 	pause    time.Time // refresh is not used before this time, by this machine's clock
 }
 
@@ -35,7 +35,7 @@ func newCredentials(cfg Config) *credentials {
 	return &credentials{renewing: make(chan struct{}, 1), token: cfg.Token, password: cfg.Password}
 }
 
-// bearer returns the token that a request shows, or an empty string.
+// bearer returns the token for a request, or an empty string.
 func (c *credentials) bearer() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,11 +82,11 @@ func (c *credentials) renewedLocked(a proto.RefreshAnswer, at time.Time) {
 	c.until = at.Add(time.Duration(a.AccessSeconds)*time.Second - renewEarly)
 }
 
-// refused reports whether another token may be shown after this one was refused. A
-// refused access token is not shown again. It may have ended early, because this
-// machine's clock stands still while the machine sleeps. If an access token that was just
-// made is refused, routes may not agree on their keys. Then the token of the login is
-// shown for a while.
+// refused reports whether a request may be repeated with another token after this one was
+// refused. A refused access token is not used again. It may have ended early, because
+// this machine's clock stands still while the machine sleeps. If an access token that was
+// just made is refused, routes may not agree on their keys. Then the token of the login
+// is used for a while.
 func (c *credentials) refused(token string, justMade bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,7 +99,7 @@ func (c *credentials) refused(token string, justMade bool) bool {
 	return token != c.token
 }
 
-// due returns the refresh token if the access token has to be renewed by it.
+// due returns the refresh token if the access token has to be renewed.
 func (c *credentials) due() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,9 +110,9 @@ func (c *credentials) due() string {
 }
 
 // renew renews the access token if it is due. One call at a time does it, because the
-// refresh token is good for one use. It returns an error only if the session was ended
-// because somebody has a copy of the refresh token. After any other failure, requests
-// show the token of the login while there is no access token.
+// refresh token may be used only once. It returns an error only if the session was ended
+// because somebody has a copy of the refresh token. After any other failure, requests use
+// the token of the login while there is no access token.
 func (a *account) renew(ctx context.Context) error {
 	c := a.routes.credentials
 	if c.due() == "" {
@@ -135,13 +135,13 @@ func (a *account) renew(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refresh != refresh {
-		return nil // a login brought others meanwhile
+		return nil // a login has brought other tokens meanwhile
 	}
 	switch {
 	case err == nil:
 		c.renewedLocked(out, begun)
 	case codeOf(err).Retry() == proto.RetryNever:
-		c.renewedLocked(proto.RefreshAnswer{}, time.Time{}) // the next login brings others
+		c.renewedLocked(proto.RefreshAnswer{}, time.Time{}) // the next login brings new tokens
 	case ctx.Err() == nil:
 		c.pause = time.Now().Add(renewPause)
 	}

@@ -18,9 +18,9 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// runAccount is `cim account delete NAME`: an operator deletes an account for good. It works
-// on the store, which nodes have no access to. In a terminal the name must be typed once
-// more.
+// runAccount is `cim account delete NAME`, with which an operator deletes an account for
+// good. It needs access to the store, which only routes and operators have. In a
+// terminal, the operator must type the name once more.
 func runAccount(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim account", flag.ContinueOnError)
 	fs.SetOutput(stderr)

@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// runScale is `cim bench scale`: it computes how clusters would behave that are too
-// large for one machine.
+// runScale is `cim bench scale`. It computes how clusters would behave that are too large
+// for one machine.
 func runScale(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim bench scale", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -57,7 +57,7 @@ func runScale(ctx context.Context, args []string, stderr io.Writer) error {
 	return r.Print(os.Stdout)
 }
 
-// losses are the parts of packets that simulated networks lose.
+// losses has the share of packets that each simulated network loses, from 0 to 1.
 var losses = []float64{0, 0.05, 0.25}
 
 func model(ctx context.Context, r *scale.Report, sizes, gossiping []int, users, trials int, seed uint64) error {

@@ -21,7 +21,7 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// chatFlags say who chats and where.
+// chatFlags are the flags of the chat: the user, the route, and the files.
 type chatFlags struct {
 	name     string
 	password string
@@ -88,8 +88,8 @@ func (f *chatFlags) run(ctx context.Context) error {
 	return chat.Run(ctx, session)
 }
 
-// account returns the account of the name, made if need be. It asks for a
-// password if the route wants one and there is somebody to ask.
+// account returns the account of the name, and makes it if it does not exist. If the
+// route wants a password and there is a terminal, account asks for it there.
 func (f *chatFlags) account(ctx context.Context) (client.Config, client.User, error) {
 	password, err := f.secret()
 	if err != nil {
@@ -156,7 +156,7 @@ func (f *chatFlags) secret() (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// ask reads a line that is not echoed.
+// ask shows prompt and reads a line that is not echoed.
 func ask(prompt string) (string, error) {
 	fmt.Print(prompt)
 	line, err := term.ReadPassword(int(os.Stdin.Fd()))
@@ -167,8 +167,8 @@ func ask(prompt string) (string, error) {
 	return string(line), nil
 }
 
-// open opens the account's history. Ids and not names tell accounts apart: the
-// same name in another cluster is somebody else.
+// open opens the account's history. Each account has a history by its id, because the
+// same name in another cluster is another user.
 func (f *chatFlags) open(account client.User) (*history.File, error) {
 	if f.history == "none" {
 		return nil, nil
@@ -187,7 +187,7 @@ func (f *chatFlags) open(account client.User) (*history.File, error) {
 	return kept, err
 }
 
-// dataDir is where programs of this user keep what they made.
+// dataDir returns the folder in which programs of this user keep their data.
 func dataDir() (string, error) {
 	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
 		return filepath.Join(dir, "cim"), nil
@@ -199,14 +199,14 @@ func dataDir() (string, error) {
 	return filepath.Join(home, ".local", "share", "cim"), nil
 }
 
-// explain adds to an error what to do about it.
+// explain adds advice to an error.
 func explain(err error, route string) error {
 	var refused *proto.Error
 	switch {
 	case errors.As(err, &refused) && refused.Code == proto.NameTaken:
 		return errors.New("the name belongs to somebody else, or the password is wrong")
 	case errors.As(err, &refused):
-		return errors.New(refused.Error()) // the sentence for people, without the way it came
+		return errors.New(refused.Error()) // the sentence for people, without the text of the errors around it
 	case errors.Is(err, client.ErrNoRoute):
 		return fmt.Errorf("no route answers at %s (cim up starts a cluster here; -route says where another one is)", route)
 	}

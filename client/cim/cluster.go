@@ -23,14 +23,14 @@ const clusterUsage = `Usage: cim cluster init                 make the operator'
 Each takes -dir, the folder of the keys; -h after a command lists its flags.
 `
 
-// The files of a folder of keys. Only operatorFile stays with the operator.
+// The names of the files in a folder of keys. Only operatorFile stays with the operator.
 const (
 	operatorFile = "operator.key"
 	clusterFile  = "cluster.key"
 	routeFile    = "route.key"
 )
 
-// runCluster is `cim cluster`: it makes the keys of a cluster, in files.
+// runCluster is `cim cluster`. It makes the keys of a cluster, in files.
 func runCluster(_ context.Context, args []string, stderr io.Writer) error {
 	if len(args) == 0 || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
 		fmt.Fprint(stderr, clusterUsage)
@@ -125,7 +125,7 @@ func addProcess(name string, role cert.Role, args []string, stderr io.Writer) er
 	return nil
 }
 
-// writeNew writes a secret to a file that must not be there yet.
+// writeNew writes a secret to a new file. If the file exists, it fails.
 func writeNew(path string, text []byte) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {

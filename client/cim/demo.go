@@ -14,9 +14,10 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// runDemo is `cim up -demo`. alice and bob chat, and meanwhile the node that holds bob
-// is killed. Then runDemo compares the messages that bob was shown with those that were
-// accepted from alice. users signs their tokens; nil: they have passwords.
+// runDemo is `cim up -demo`. alice and bob chat, and meanwhile the node that holds bob is
+// killed. Then runDemo compares the messages that bob was shown with those that were
+// accepted from alice. The parameter users signs their tokens. If it is nil, they log in
+// with passwords.
 func runDemo(ctx context.Context, c up.Config, users *host, out io.Writer) error {
 	d := &demo{out: out, users: users, begun: time.Now()}
 	if c.CA != nil {
@@ -27,26 +28,26 @@ func runDemo(ctx context.Context, c up.Config, users *host, out io.Writer) error
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	c.Fixed = false // it does not get in the way of a cluster that runs
+	c.Fixed = false // use free ports, because another cluster may be running
 	d.say("starting %d nodes, a route and a store", c.Nodes)
 	cluster, err := up.Start(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = cluster.Stop() }() // the programs' logs are there
+	defer func() { _ = cluster.Stop() }() // an error needs no report, because the programs have logs
 	d.cluster = cluster
 	d.say("the nodes found each other by gossip")
 	return d.run(ctx)
 }
 
 const (
-	demoBefore = 10 // messages to bob before bob's node is killed
-	demoDuring = 20 // and from then on
+	demoBefore = 10 // messages to bob until bob's node is killed
+	demoDuring = 20 // messages to bob after that
 )
 
 type demo struct {
 	out     io.Writer
-	users   *host // nil: they have passwords
+	users   *host // nil: alice and bob log in with passwords
 	begun   time.Time
 	cluster *up.Cluster
 	roots   *x509.CertPool // nil: no TLS
@@ -96,7 +97,7 @@ func (d *demo) run(ctx context.Context) error {
 	return nil
 }
 
-// chat is what happens while nothing fails.
+// chat is the part of the demo before something fails.
 func (d *demo) chat(ctx context.Context, alice, bob *person) error {
 	if err := alice.sendAll(ctx, bob, 0, demoBefore); err != nil {
 		return err
@@ -115,7 +116,8 @@ func (d *demo) chat(ctx context.Context, alice, bob *person) error {
 	return nil
 }
 
-// judge compares what was shown with what was sent, to the letter.
+// judge compares the messages that were shown with those that were sent, and their exact
+// texts.
 func (d *demo) judge(alice, bob *person) error {
 	shown := bob.shown()
 	for i, m := range shown {
@@ -164,7 +166,7 @@ func (d *demo) join(ctx context.Context, name string) (*person, error) {
 	return p, nil
 }
 
-// receive ends when the client does.
+// receive records messages until the client ends.
 func (p *person) receive() {
 	for {
 		m, err := p.Receive(context.Background())
@@ -195,7 +197,7 @@ func (p *person) last() client.Message {
 	return shown[len(shown)-1]
 }
 
-// wait blocks until what was shown satisfies enough.
+// wait blocks until the function enough returns true for the messages that were shown.
 func (p *person) wait(ctx context.Context, enough func([]client.Message) bool) error {
 	for {
 		p.mu.Lock()
@@ -216,7 +218,7 @@ func (p *person) waitPrivate(ctx context.Context, n int) error {
 	return p.wait(ctx, func(shown []client.Message) bool { return len(shown) >= n })
 }
 
-// sendAll sends messages from to up to but without to, one after the other.
+// sendAll sends the messages with the numbers from from to to-1, one after the other.
 func (p *person) sendAll(ctx context.Context, receiver *person, from, to int) error {
 	for i := from; i < to; i++ {
 		if _, err := p.Send(ctx, receiver.Self().User, demoText(i)); err != nil {

@@ -19,16 +19,17 @@ import (
 )
 
 const (
-	drainAsk  = 5 * time.Second        // for one answer of the node
-	drainLook = 200 * time.Millisecond // how often it is asked
-	drainShow = time.Second            // how often at most that is shown
-	// drainGone is for the members to lose a node that answers no more: gossip
-	// and a route's cache take some seconds.
+	drainAsk  = 5 * time.Second        // how long one answer of the node may take
+	drainLook = 200 * time.Millisecond // the pause between two questions to the node
+	drainShow = time.Second            // the shortest pause between two lines about the progress
+	// drainGone is how long the members may take to notice that a node no longer answers.
+	// Gossip and a route's cache take some seconds.
 	drainGone = 15 * time.Second
 )
 
-// runDrain is `cim drain NODE`: it makes a node hand its users to other nodes and end,
-// and shows how far that is until the node is gone. An interrupt does not stop the drain.
+// runDrain is `cim drain NODE`. It makes a node move its users to other nodes and end.
+// Until the node is gone, it shows the progress. An interrupt ends runDrain, but not the
+// drain.
 func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim drain", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -71,7 +72,7 @@ func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 	return d.run(ctx)
 }
 
-// memberAt returns the member with an id, as the route knows it.
+// memberAt returns the member with an id, from the route's list of members.
 func memberAt(ctx context.Context, client *http.Client, route, id string) (ring.Member, error) {
 	ctx, cancel := context.WithTimeout(ctx, drainAsk)
 	defer cancel()
@@ -90,17 +91,17 @@ func memberAt(ctx context.Context, client *http.Client, route, id string) (ring.
 	return member, nil
 }
 
-// errNoMember is returned for an id that no member has.
+// errNoMember means that no member has the id.
 var errNoMember = errors.New("there is no member")
 
-// drain is one node on its way out.
+// drain is the drain of one node.
 type drain struct {
 	client   *http.Client
 	route    string
 	member   ring.Member
 	url      string // of the node
 	bearer   string
-	identity *cert.Keyring // nil: the bearer is shown
+	identity *cert.Keyring // nil: the bearer token is sent
 	out      io.Writer
 }
 
@@ -143,14 +144,14 @@ func (d *drain) show(s proto.DrainStatus, since time.Duration) {
 	fmt.Fprintln(d.out)
 }
 
-// gone reports whether the route does not know the node any more, or knows its
-// next life.
+// gone reports whether the route no longer knows the node, or knows it as restarted.
 func (d *drain) gone(ctx context.Context) bool {
 	member, err := memberAt(ctx, d.client, d.route, d.member.ID)
 	return errors.Is(err, errNoMember) || err == nil && member.Boot != d.member.Boot
 }
 
-// ask makes one request, and one more if the node's clock differs.
+// ask makes one request. If the node's clock differs too much, it makes one more with the
+// right time.
 func (d *drain) ask(ctx context.Context, method string) (proto.DrainStatus, error) {
 	status, refusal, err := d.askOnce(ctx, method)
 	if refusal != nil && d.identity != nil && d.identity.Learn(d.url, refusal) {

@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/routefn/migrate"
 )
 
-// runExport is `cim export`: it writes the accounts, groups and messages of the store to
-// the standard output, as JSON lines that cim import reads. With -user it writes one
+// runExport is `cim export`. It writes the accounts, groups and messages of the store to
+// the standard output, as JSON lines that cim import reads. With -user it writes only one
 // account.
 func runExport(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim export", flag.ContinueOnError)

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// quietFor is how long an import or an export says nothing, and quietly how often it
-	// does then.
+	// An import or an export reports its progress first after quietFor, and then once per
+	// quietly.
 	quietFor = 2 * time.Second
 	quietly  = time.Second
 )
@@ -30,15 +30,15 @@ const (
 // importing is the configuration of cim import.
 type importing struct {
 	store    routeserver.Flags
-	from     string // of CIM
-	password string // of that
+	from     string // URL of CIM's Redis
+	password string // password of CIM's Redis
 	file     string // with JSON lines, or "-"; empty: CIM is the source
 	dry      bool
 	json     bool
 }
 
-// runImport is `cim import [FILE]`: it brings accounts and messages into the store, and
-// tells what it left out. It returns process.ErrParts if it left something out.
+// runImport is `cim import [FILE]`. It imports accounts and messages into the store, and
+// reports what it left out. If it left something out, it returns process.ErrParts.
 func runImport(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim import", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -64,8 +64,8 @@ func runImport(ctx context.Context, args []string, stderr io.Writer) error {
 	return interrupted(im.run(ctx, os.Stdout, stderr))
 }
 
-// takeFile takes the first argument that is no flag, nor the value of one, wherever it
-// stands.
+// takeFile removes the file from the arguments. The file is the first argument that is
+// neither a flag nor the value of a flag.
 func takeFile(fs *flag.FlagSet, args []string) (file string, rest []string) {
 	for i := 0; i < len(args); i++ {
 		name, isFlag := strings.CutPrefix(args[i], "-")
@@ -73,7 +73,7 @@ func takeFile(fs *flag.FlagSet, args []string) (file string, rest []string) {
 			return args[i], slices.Delete(slices.Clone(args), i, i+1)
 		}
 		f := fs.Lookup(strings.TrimPrefix(name, "-"))
-		if f == nil { // it has its value with it, or is none of ours
+		if f == nil { // the value is in the same argument, or the flag is unknown
 			continue
 		}
 		if b, ok := f.Value.(interface{ IsBoolFlag() bool }); !ok || !b.IsBoolFlag() {
@@ -83,7 +83,8 @@ func takeFile(fs *flag.FlagSet, args []string) (file string, rest []string) {
 	return "", args
 }
 
-// interrupted makes an error of what was cut short by a signal, which is no success.
+// interrupted returns the error of an import or an export. If a signal cut it short, that
+// is an error, too.
 func interrupted(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return errors.New("it was interrupted; run it again to go on")
@@ -143,8 +144,8 @@ func (im *importing) read(ctx context.Context, cfg migrate.Config, to record.Con
 		return migrate.Result{}, err
 	}
 	defer f.Close()
-	// A regular file can be read twice. It is checked as a whole first, so that a
-	// mistake is reported before anything is written.
+	// A regular file can be read twice. It is first read to check it as a whole, so that
+	// a mistake is reported before anything is written.
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		if err := format.Check(f); err != nil {
 			return migrate.Result{}, fmt.Errorf("%s: %w; nothing was imported", im.file, err)
@@ -199,7 +200,7 @@ func (im *importing) print(out io.Writer, r migrate.Result, seconds float64) {
 	fmt.Fprintf(out, "%.1f s\n", seconds)
 }
 
-// progress tells now and then how far an import or an export is.
+// progress reports from time to time how far an import or an export has come.
 type progress struct {
 	out   io.Writer
 	begun time.Time

@@ -16,8 +16,8 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// runInvoke is `cim invoke METHOD PATH [BODY]`: start the route as a function and
-// send it one event, as its platform would.
+// runInvoke is `cim invoke METHOD PATH [BODY]`. It starts the route as a function and
+// sends it one event, as a platform for functions would.
 func runInvoke(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim invoke", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -48,9 +48,9 @@ func shapeNames() string {
 	return strings.Join(names, ", ")
 }
 
-// invocation is what runInvoke was told.
+// invocation has the flags and arguments of runInvoke.
 type invocation struct {
-	file    string   // of an event, or
+	file    string   // file with an event; empty: request is used
 	request []string // method, path and body
 	shape   faas.Shape
 	token   string

@@ -1,6 +1,6 @@
-// Command cim is what people type: a terminal to chat in, a whole cluster on one
-// machine, and a look at the ring. It also is every other program (cim server,
-// cim route), so that one file is enough to install.
+// Command cim is the command for people. It has a terminal to chat in, starts a whole
+// cluster on one machine, and shows the ring. It also contains the other programs (cim
+// server, cim route), so that one file is enough to install.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/cim-go/cim/routefn/cim-route/routeserver"
 )
 
-// defaultRoute is where a route listens when nobody says otherwise.
+// defaultRoute is the URL at which a route listens by default.
 const defaultRoute = "http://127.0.0.1:8083"
 
 const usage = `cim: distributed instant messaging and push
@@ -44,7 +44,7 @@ const usage = `cim: distributed instant messaging and push
   cim version
 `
 
-// commands are what may stand behind cim; without one it chats.
+// commands has the subcommands of cim. Without a subcommand, cim chats.
 var commands = map[string]func(ctx context.Context, args []string, stderr io.Writer) error{
 	"up":       runUp,
 	"verify":   runVerify,
@@ -72,7 +72,7 @@ func dispatch(ctx context.Context, args []string, stderr io.Writer) error {
 	if len(args) == 0 {
 		return printHelp(ctx, args, stderr)
 	}
-	if args[0] != "server" && args[0] != "route" { // they read their configuration again at SIGHUP
+	if args[0] != "server" && args[0] != "route" { // at SIGHUP, servers and routes read their configuration again
 		var stop context.CancelFunc
 		ctx, stop = untilHangup(ctx)
 		defer stop()
@@ -86,8 +86,9 @@ func dispatch(ctx context.Context, args []string, stderr io.Writer) error {
 	return runChat(ctx, args, stderr)
 }
 
-// untilHangup returns a context that ends at SIGHUP, too. A terminal sends that when it is
-// closed. If SIGHUP is ignored, because of nohup, the context does not end at it.
+// untilHangup returns a context that ends at SIGHUP, too. A terminal sends SIGHUP when it
+// is closed. If the process ignores SIGHUP, because it was started by nohup, the context
+// does not end then.
 func untilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
 	if signal.Ignored(syscall.SIGHUP) {
 		return ctx, func() {}

@@ -20,9 +20,10 @@ import (
 	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
-// runPassword is `cim password NAME`: an operator gives an account another password, and
-// ends all its sessions. It works on the store, which nodes have no access to. The
-// password comes from the terminal or the standard input, and is in no process list.
+// runPassword is `cim password NAME`, with which an operator sets a new password for an
+// account, and ends all its sessions. It needs access to the store, which nodes do not
+// have. The password comes from the terminal or the standard input, so that no list of
+// processes shows it.
 func runPassword(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim password", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -54,8 +55,8 @@ func runPassword(ctx context.Context, args []string, stderr io.Writer) error {
 	return resetPassword(ctx, store, account, password, os.Stdout)
 }
 
-// resetPassword sets the password first. So a device that logs in by the old one
-// meanwhile is logged out, or refused.
+// resetPassword sets the password before it ends the sessions. So a device that logs in
+// with the old password meanwhile is logged out or refused.
 func resetPassword(ctx context.Context, store *record.Store, account record.Account, password string, out io.Writer) error {
 	if err := store.SetCredential(ctx, account, identity.HashPassword(password)); err != nil {
 		return err
@@ -69,7 +70,7 @@ func resetPassword(ctx context.Context, store *record.Store, account record.Acco
 	return nil
 }
 
-// newPassword asks twice in a terminal, and else reads one line.
+// newPassword asks twice in a terminal, and otherwise reads one line.
 func newPassword(in *os.File) (string, error) {
 	if !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(in).ReadString('\n')

@@ -18,14 +18,14 @@ import (
 	"github.com/cim-go/cim/routefn/record/reports"
 )
 
-// reportsPage is how many reports are read at once.
+// reportsPage is how many reports one call reads.
 const reportsPage = 50
 
 const reportUsage = "list, or close ID dismiss|resolve [NOTE]"
 
-// runReport is `cim report list` and `cim report close ID DECISION`: an operator of the
-// programs reads what users report, and decides. It works on the store, which nodes have no
-// access to, and asks for no role.
+// runReport is `cim report list` and `cim report close ID DECISION`. With them an
+// operator of the programs reads the reports of users, and decides about them. It needs
+// access to the store, which nodes do not have, and no role.
 func runReport(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim report", flag.ContinueOnError)
 	fs.SetOutput(stderr)

@@ -23,8 +23,8 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// showRing is `cim ring`: the members as a route sees them, what they carry,
-// who owns a user, and what would move if a member came or went.
+// showRing is `cim ring`. It shows the members as a route knows them, their loads, the
+// owner of a user, and which users would move if a member joined or left.
 func showRing(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim ring", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -76,15 +76,15 @@ func showRing(ctx context.Context, args []string, stderr io.Writer) error {
 	return nil
 }
 
-// forPrograms returns an answer in JSON as it came, but with what a terminal may obey
-// written as JSON escapes.
+// forPrograms returns an answer in JSON as it came, but replaces characters that a
+// terminal may obey by JSON escapes.
 func forPrograms(body []byte) (string, error) {
 	if !json.Valid(body) || !utf8.Valid(body) {
 		return "", errors.New("the answer is not JSON")
 	}
 	var b strings.Builder
 	for _, r := range string(bytes.TrimSpace(body)) {
-		if chat.Obeyed(r) && r != '\n' && r != '\t' && r != '\r' { // between values those are spaces
+		if chat.Obeyed(r) && r != '\n' && r != '\t' && r != '\r' { // between values, these three are only white space
 			fmt.Fprintf(&b, `\u%04x`, r)
 			continue
 		}
@@ -93,7 +93,7 @@ func forPrograms(body []byte) (string, error) {
 	return b.String(), nil
 }
 
-// fetchMembers reads the list from a route, or from a node, which has it at
+// fetchMembers reads the list of members from a route, or from a node, which has it at
 // another path.
 func fetchMembers(ctx context.Context, client *http.Client, base string) ([]byte, error) {
 	body, err := fetch(ctx, client, base+proto.PathMembers)
@@ -103,7 +103,7 @@ func fetchMembers(ctx context.Context, client *http.Client, base string) ([]byte
 	return body, err
 }
 
-// errNoPage is returned by fetch if the answer is 404.
+// errNoPage is the error of fetch if the answer is 404.
 var errNoPage = errors.New("404 Not Found")
 
 // maxMembers bounds the answer: 1,000 members take some 700 KB.
@@ -137,7 +137,7 @@ func printMembers(w io.Writer, view *ring.View) {
 	for _, m := range view.Members() {
 		cells := []string{m.ID, m.State.String(), m.Client, m.Gossip, cmp.Or(m.Zone, "-")}
 		for i, cell := range cells {
-			cells[i] = chat.CleanLine(cell) // which has no tab
+			cells[i] = chat.CleanLine(cell) // CleanLine also removes tabs
 		}
 		fmt.Fprintf(table, "%s\t%d\t%d/8\t%.1f %%\n", strings.Join(cells, "\t"), m.Weight, m.Load, 100*shares[m.ID])
 	}
@@ -169,7 +169,7 @@ func with(view *ring.View, id string) *ring.Ring {
 
 func without(view *ring.View, id string) *ring.Ring { return ring.New(serving(view, id)) }
 
-// serving are the members on the ring, except one.
+// serving returns the members on the ring, except one.
 func serving(view *ring.View, except string) []ring.Member {
 	var list []ring.Member
 	for _, m := range view.Members() {

@@ -21,15 +21,16 @@ import (
 	"github.com/cim-go/cim/routefn/identity/jwt"
 )
 
-// The tokens of cim token have these claims, and cim up -auth jwt tells its routes so.
+// The tokens of cim token have these claims, and the routes of cim up -auth jwt expect
+// them.
 const (
 	hostIssuer   = "cim up"
 	hostAudience = "cim"
 	hostLife     = time.Hour
 )
 
-// host plays the system that knows the users, for cim up -auth jwt and cim token. It has
-// one key for all runs, in the user's data folder.
+// host plays the other system, which knows the users and signs their tokens. It is for
+// cim up -auth jwt and cim token. It has one key for all runs, in the user's data folder.
 type host struct {
 	private, public string // files
 	signer          *jwt.Signer
@@ -53,7 +54,8 @@ func newHost() (*host, error) {
 	return h, err
 }
 
-// makeKey writes both files. The private one is last, because it says that both are there.
+// makeKey writes both files. It writes the private one last, because the private file
+// shows that both exist.
 func (h *host) makeKey() error {
 	if _, err := os.Stat(h.private); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -90,8 +92,8 @@ func (h *host) of(name string) func(context.Context) (string, error) {
 	}
 }
 
-// usersOf returns the host of a cluster that will start, whose routes are told about the
-// key; nil: the mode needs none.
+// usersOf returns the host for a cluster that will start, and adds the host's key to the
+// flags of the routes. If the mode needs no host, it returns nil.
 func usersOf(c *up.Config) (*host, error) {
 	if c.Auth != "jwt" {
 		return nil, nil
@@ -110,8 +112,8 @@ func sign(signer *jwt.Signer, c jwt.Claims, life time.Duration) (string, error) 
 	return signer.Sign(c)
 }
 
-// runToken is `cim token NAME`: it prints a token for a user, as the system that knows the
-// users would sign it.
+// runToken is `cim token NAME`. It prints a token for a user, as the system that knows
+// the users would sign it.
 func runToken(_ context.Context, args []string, stderr io.Writer) error {
 	set := flag.NewFlagSet("cim token", flag.ContinueOnError)
 	set.SetOutput(stderr)
@@ -145,7 +147,7 @@ func runToken(_ context.Context, args []string, stderr io.Writer) error {
 	return err
 }
 
-// signerOf returns the signer with a key as a flag takes it.
+// signerOf returns the signer with a key. The parameter key has the form of a flag.
 func signerOf(key string) (*jwt.Signer, error) {
 	if key == "" {
 		h, err := newHost()

@@ -10,14 +10,14 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// trust is whose certificates a command accepts.
+// trust says which certificates a command accepts.
 type trust struct{ file string }
 
 func (t *trust) register(fs *flag.FlagSet) {
 	fs.StringVar(&t.file, "tls-ca", "", "`file` with the authorities that may have signed the certificates of routes and nodes;\nempty: those of the system")
 }
 
-// roots returns the authorities; nil: those of the system.
+// roots returns the certificate authorities, or nil for those of the system.
 func (t *trust) roots() (*x509.CertPool, error) {
 	if t.file == "" {
 		return nil, nil

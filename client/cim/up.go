@@ -20,8 +20,8 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile/localca"
 )
 
-// runUp is `cim up`: a whole cluster on this machine, and a terminal to chat in
-// while it runs. Everything ends with it.
+// runUp is `cim up`. It runs a whole cluster on this machine, and a terminal to chat in.
+// When the terminal ends, the cluster ends.
 func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim up", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -57,7 +57,7 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	if *limits != "" {
 		c.RouteFlags = append(c.RouteFlags, "-limits", *limits)
 	}
-	if *demo { // which shows a message to everyone
+	if *demo { // the demo sends a message to everyone
 		*everyone = cmp.Or(*everyone, "user")
 	}
 	if *everyone != "" {
@@ -75,11 +75,11 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = cluster.Stop() }() // the programs' logs are there
+	defer func() { _ = cluster.Stop() }() // an error needs no report, because the programs have logs
 	defer printFunctions(os.Stdout, cluster)
 	printCluster(os.Stdout, cluster, users, time.Since(begun))
 	if !term.IsTerminal(int(os.Stdin.Fd())) && chat.name == "" && chat.tokens == "" {
-		<-ctx.Done() // nobody is there to chat
+		<-ctx.Done() // without a terminal, wait for the end
 		return nil
 	}
 	chat.use(cluster.RouteURLs())
@@ -106,7 +106,7 @@ func checkUp(c up.Config) error {
 	return nil
 }
 
-// secured gives a cluster an authority. remove deletes it.
+// secured makes a certificate authority for a cluster. The function remove deletes it.
 func secured(c *up.Config) (remove func(), err error) {
 	if c.Route == up.RouteLambda {
 		return nil, fmt.Errorf("%w: -tls needs -route server", process.ErrUsage)
@@ -115,7 +115,7 @@ func secured(c *up.Config) (remove func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make folder of the authority: %w", err)
 	}
-	remove = func() { _ = os.RemoveAll(dir) } // a temporary folder: the system cleans up what stays
+	remove = func() { _ = os.RemoveAll(dir) } // if that fails, the system cleans up the temporary folder
 	if c.CA, err = localca.New(dir); err != nil {
 		remove()
 		return nil, err
@@ -158,12 +158,12 @@ func printCluster(w io.Writer, c *up.Cluster, users *host, took time.Duration) {
 	}
 	if c.CAFile() != "" {
 		fmt.Fprintln(w)
-		return // a node more would need a certificate
+		return // one more node would need a certificate
 	}
 	fmt.Fprintf(w, "One more node:        cim server -auth %s -join %s%s\n\n", c.Auth(), c.Nodes()[0].Gossip, key)
 }
 
-// printFunctions tells what became of the instances of a route that is a function.
+// If the route is a function, printFunctions prints the figures of its instances.
 func printFunctions(w io.Writer, c *up.Cluster) {
 	stats := c.Functions()
 	if stats == nil {
@@ -179,7 +179,7 @@ func printFunctions(w io.Writer, c *up.Cluster) {
 // loginName is the name of the user at the terminal.
 func loginName() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
-		return u.Username[strings.LastIndexByte(u.Username, '\\')+1:] // on Windows the domain stands in front
+		return u.Username[strings.LastIndexByte(u.Username, '\\')+1:] // on Windows, the domain precedes the name
 	}
 	return "me"
 }

@@ -20,14 +20,14 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// errBroken is the end of a run that found violations.
+// errBroken is the error of a run that found violations.
 var errBroken = errors.New("the promise was broken")
 
-// errCutShort is the end of a run that found none, and did not come to its end.
+// errCutShort is the error of a run that found no violations, but was cut short.
 var errCutShort = errors.New("the run was cut short")
 
-// runVerify is `cim verify`: break a whole cluster on this machine and see
-// whether messages are lost, doubled or out of order.
+// runVerify is `cim verify`. It breaks parts of a whole cluster on this machine, and
+// checks whether messages are lost, doubled or out of order.
 func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim verify", flag.ContinueOnError)
 	fs.SetOutput(stderr)

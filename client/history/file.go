@@ -25,7 +25,7 @@ var (
 	ErrClosed = errors.New("the history is closed")
 )
 
-// Options are the choices of Open. The zero value is a good one.
+// Options are the settings for Open. The zero value is a good choice.
 type Options struct {
 	Sync   bool         // force every record to the disk before Append returns
 	Logger *slog.Logger // logs damaged lines; nil: silent

@@ -6,9 +6,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// recent is how many positions of a log are kept to resume from after the store lost
-// the log's tail. The last resort is the first position of the epoch. So after a longer
-// loss, more entries are read again and recognised by their keys.
+// recent is how many of a log's latest positions are kept. If the store loses the log's
+// tail, reading resumes from one of them. After a longer loss it resumes from the first
+// position of the epoch, and more entries are read again and recognised by their keys.
 const recent = 64
 
 // mark is a key's hash. It has 16 bytes instead of a key's 40. With a billion messages,
@@ -24,7 +24,7 @@ func markOf(key string) mark {
 type index struct {
 	user  int64
 	keys  map[mark]struct{}
-	order []mark // in the order of arrival, when limit bounds them; else nil
+	order []mark // if limit is set: the keys in the order of arrival; otherwise nil
 	limit int    // zero: keys are kept for ever
 	logs  map[int64]*trail
 }

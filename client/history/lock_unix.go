@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// openAlone opens the file under an advisory lock that the kernel releases with
-// the process, so that a crash leaves none behind.
+// openAlone opens the file under an advisory lock that the kernel releases with the
+// process, so that no lock is left after a crash.
 func openAlone(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// remembered is how many messages a Memory recognises: some 4 MB at most.
+// remembered is how many messages a Memory recognises. They take some 4 MB at most.
 const remembered = 1 << 16
 
 // Memory is a history that ends with its process. It recognises the latest

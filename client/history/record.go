@@ -24,7 +24,7 @@ var errBadLine = errors.New("line is damaged")
 // record is one line: exactly one of its fields is set.
 type record struct {
 	User    int64           `json:"user,omitempty"`
-	Message *proto.Message  `json:"message,omitempty"` // stands at its own At
+	Message *proto.Message  `json:"message,omitempty"` // its position is its field At
 	At      *proto.Position `json:"at,omitempty"`
 }
 

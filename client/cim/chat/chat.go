@@ -56,31 +56,31 @@ type Session interface {
 	GroupMembersPage(ctx context.Context, group, after int64, limit int) (client.MembersPage, error)
 }
 
-// Searcher finds messages shown earlier; a *history.File is one.
+// Searcher finds messages that were shown earlier. A *history.File implements it.
 type Searcher interface {
 	Search(word string, n int) ([]client.Message, error)
 	From(user int64, n int) ([]client.Message, error)
 }
 
-// Config says who chats where. Client is needed.
+// Config is what Run needs. Only Client is required.
 type Config struct {
 	Client  Session
 	History Searcher       // nil: there is nothing to search
 	In      io.Reader      // nil: standard input
 	Out     io.Writer      // nil: standard output
-	Zone    *time.Location // of the times shown; nil: the local one
+	Zone    *time.Location // time zone of the times that are shown; nil: the local one
 }
 
 const (
-	sendQueue = 64               // lines that wait to be sent; then typing waits
-	slowSend  = 2 * time.Second  // after which the user is told that a send still waits
-	lastSends = 10 * time.Second // how long quitting waits for what was typed
+	sendQueue = 64               // how many lines may wait to be sent; above that, the next line is not read yet
+	slowSend  = 2 * time.Second  // after this time, the terminal shows that a message still waits
+	lastSends = 10 * time.Second // how long quitting waits for the lines that were typed
 )
 
 // errQuit ends Run without an error.
 var errQuit = errors.New("the user quits")
 
-// chat is one run.
+// chat is the state of one call of Run.
 type chat struct {
 	cfg    Config
 	screen screen
@@ -88,21 +88,22 @@ type chat struct {
 	names  groupNames
 	marks  marks
 
-	// Owned by the goroutine of Run, which obeys.
-	answering bool     // the toy answer mode
-	laters    []later  // delayed messages that the user was told of, by their numbers
-	secrets   []string // that were typed after the line that is obeyed
+	// Owned by the goroutine of Run, which carries out the lines.
+	answering bool     // lines are answered here, see toyAnswer
+	laters    []later  // delayed messages that were shown to the user, by their numbers
+	secrets   []string // the secrets that were typed after the present line
 }
 
-// outgoing is a message that was typed, to whom being the name to show.
+// outgoing is a message that was typed. The field whom is the receiver's name as it is
+// shown.
 type outgoing struct {
 	message client.Outgoing
 	whom    string
 }
 
-// Run chats until the user quits, In ends, ctx ends or the client stops. It first sends
-// the lines that were typed by then. It returns nil if the user quit or In ended, and
-// the reason otherwise.
+// Run chats until the user quits, In ends, ctx ends or the client stops. Before it
+// returns, it sends the lines that were typed by then. It returns nil if the user quit or
+// In ended, and otherwise the reason.
 func Run(ctx context.Context, cfg Config) error {
 	if cfg.In == nil {
 		cfg.In = os.Stdin
@@ -140,7 +141,7 @@ func (c *chat) run(ctx context.Context) error {
 	unsent := time.AfterFunc(lastSends, stopSending)
 	defer unsent.Stop()
 	if !errors.Is(err, errQuit) {
-		stopSending() // the client stopped, or the program was told to
+		stopSending() // the client stopped, or the program has to end
 	}
 	cancel(err)
 	close(c.sends)
@@ -152,8 +153,8 @@ func (c *chat) run(ctx context.Context) error {
 	return err
 }
 
-// obeyLines does what the user types until they quit or ctx ends. It returns
-// errQuit or the cause.
+// obeyLines carries out the lines that the user types, until they quit or ctx ends. It
+// returns errQuit or the cause of the end.
 func (c *chat) obeyLines(ctx context.Context) error {
 	lines := make(chan typed)
 	go c.readLines(ctx, lines) // see the package comment
@@ -188,7 +189,7 @@ func (c *chat) readLines(ctx context.Context, lines chan<- typed) {
 	}
 }
 
-// receive shows messages until there are no more, and returns why.
+// receive shows messages until there will be no more, and returns the reason.
 func (c *chat) receive(ctx context.Context) error {
 	for {
 		m, err := c.cfg.Client.Receive(ctx)
@@ -199,7 +200,8 @@ func (c *chat) receive(ctx context.Context) error {
 	}
 }
 
-// events shows how the connection fares, and what was shown to whom.
+// events shows how the state of the connection changes, and which messages were shown to
+// their receivers.
 func (c *chat) events(ctx context.Context) {
 	for {
 		e, err := c.cfg.Client.Event(ctx)
@@ -216,7 +218,8 @@ func (c *chat) events(ctx context.Context) {
 	}
 }
 
-// send sends what was typed, one after another, so that its order holds.
+// send sends the messages that were typed, one after another, so that they keep their
+// order.
 func (c *chat) send(ctx context.Context) {
 	for m := range c.sends {
 		slow := time.AfterFunc(slowSend, func() {

@@ -7,11 +7,11 @@ import (
 	"github.com/kyokomi/emoji/v2"
 )
 
-// cleanText returns a text of a stranger in a form that a terminal only shows. It
-// removes control characters, which could move the cursor, set the title or type for
-// the user. It also removes characters that reverse the direction of writing. Lines
-// after the first are indented, so that a text cannot look like another user's line.
-// Emoji aliases become emoji.
+// cleanText returns a stranger's text in a form that cannot make a terminal do anything
+// but show it. It removes control characters, which could move the cursor, set the title
+// or type for the user. It also removes characters that reverse the direction of writing.
+// Lines after the first are indented, so that a text cannot look like another user's
+// line. Emoji aliases become emoji.
 func cleanText(s string) string {
 	s = strings.ReplaceAll(s, "\r\n", "\n")
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
@@ -21,14 +21,15 @@ func cleanText(s string) string {
 	return strings.Join(lines, "\n    ")
 }
 
-// CleanLine is cleanText for what must stay one line, such as a name. It also removes what
-// has no width: names that are older than the rules for names may have it. The joiners
-// stay, which scripts and emoji need inside of words.
+// CleanLine does what cleanText does, for a text that must stay one line, such as a name.
+// It also removes characters without a width, which old names may have. It keeps the
+// joiners, which some scripts and emoji need inside of words.
 func CleanLine(s string) string {
 	return cleaned(s, func(r rune) bool { return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Join_Control, r) })
 }
 
-// cleaned replaces what a terminal may obey, and what else is unwanted.
+// cleaned replaces characters that a terminal may obey, and those for which unwanted
+// returns true.
 func cleaned(s string, unwanted func(rune) bool) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -42,14 +43,14 @@ func cleaned(s string, unwanted func(rune) bool) string {
 	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
 }
 
-// Obeyed reports whether a terminal may do something for a character: controls, changes of
-// the direction of writing, and ends of lines.
+// Obeyed reports whether a terminal may obey a character and not show it. Such characters
+// are controls, changes of the direction of writing, and ends of lines.
 func Obeyed(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }
 
-// emojized replaces aliases such as :smile:. The library puts a space behind each
-// emoji; one that was not there is taken away again.
+// emojized replaces aliases such as :smile:. The library puts a space behind each emoji.
+// emojized removes that space if it was not in s.
 func emojized(s string) string {
 	if strings.Count(s, ":") < 2 {
 		return s
@@ -72,7 +73,7 @@ func emojized(s string) string {
 			continue
 		}
 		b.WriteString(alias[:len(alias)-1])
-		s = s[start+len(alias)-1:] // its last colon may begin another
+		s = s[start+len(alias)-1:] // the last colon of this alias may begin another one
 	}
 	return b.String() + s
 }

@@ -15,19 +15,19 @@ import (
 )
 
 const (
-	listMax     = 100 // users shown by one command
-	foundMax    = 20  // messages shown by one search
+	listMax     = 100 // how many users one command shows
+	foundMax    = 20  // how many messages one search shows
 	emojiPage   = 20
 	lookupLimit = 10 * time.Second
 )
 
-// command is what a line that begins with a colon does.
+// command is a command of the terminal. Its line begins with a colon.
 type command struct {
 	name, args, help string
-	do               func(*chat, context.Context, string) error // errQuit quits; nothing else is returned
+	do               func(*chat, context.Context, string) error // returns errQuit to quit, and otherwise nil
 }
 
-// commands in the order in which :all shows them.
+// commands returns all commands, in the order in which :all shows them.
 func commands() []command {
 	return []command{
 		{":all", "", "show this help", (*chat).help},
@@ -72,7 +72,7 @@ func commands() []command {
 	}
 }
 
-// obey does what a line says. It returns errQuit to quit, nothing else.
+// obey carries out a line. It returns errQuit if the user quits, and otherwise nil.
 func (c *chat) obey(ctx context.Context, line string) error {
 	line = strings.TrimSpace(line)
 	if line == "" {
@@ -92,13 +92,14 @@ func (c *chat) obey(ctx context.Context, line string) error {
 	return nil
 }
 
-// isCommand tells a command from a text that begins with an emoji alias.
+// isCommand reports whether a line is a command, and not a text that begins with an emoji
+// alias.
 func isCommand(line string) bool {
 	word, _, _ := strings.Cut(line, " ")
 	return line[0] == ':' && strings.IndexByte(word[1:], ':') < 0
 }
 
-// text sends a line, or answers it in the toy mode.
+// text sends a line. In the answer mode, it answers the line instead.
 func (c *chat) text(ctx context.Context, line string) {
 	if c.answering {
 		c.screen.print("toy: " + cleanText(toyAnswer(line)))
@@ -117,11 +118,11 @@ func (c *chat) enqueue(ctx context.Context, m outgoing) {
 	}
 }
 
-// address returns the message that a line stands for, with its receiver. "id;;text" and
+// address returns the message that a line contains, with its receiver. "id;;text" and
 // "name;;text" go to one user, and "g9;;text" to the group with the id 9.
 // "#friends;;text" goes to the user's own group of that name. Any other line goes to
-// everyone. address prints why and returns false if there is no such user or group. A
-// user named g9 is reached by id.
+// everyone. If there is no such user or group, address prints that and returns false. A
+// user whose name is g9 can only be addressed by id.
 func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 	whom, text, private := strings.Cut(line, ";;")
 	whom = strings.TrimSpace(whom)
@@ -153,7 +154,7 @@ func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 	return c.private(u.User, CleanLine(u.Name), text), true
 }
 
-// findUser returns the account that was typed, by its id or its name.
+// findUser returns the account whose id or name was typed.
 func (c *chat) findUser(ctx context.Context, typed string) (client.User, error) {
 	if id, err := strconv.ParseInt(typed, 10, 64); err == nil {
 		return client.User{User: id}, nil

@@ -2,5 +2,5 @@
 
 package chat
 
-// styled has nothing to do: terminals obey escape sequences.
+// styled does nothing, because terminals obey escape sequences by default.
 func styled(int) (restore func(), err error) { return func() {}, nil }

@@ -83,12 +83,13 @@ func (c *chat) unblock(ctx context.Context, whom string) error {
 	return c.withUser(ctx, ":unblock <user>", "unblock", whom, told(c.cfg.Client.Unblock, "No longer blocked."))
 }
 
-// told returns a function for withUser that does something and then says done.
+// told returns a function for withUser, which calls do and returns the text done.
 func told(do func(context.Context, int64) error, done string) func(context.Context, int64) (string, error) {
 	return func(ctx context.Context, user int64) (string, error) { return done, do(ctx, user) }
 }
 
-// withUser calls do with the user whom typed names, and prints its text or its error.
+// withUser calls do with the user whose id or name was typed, and prints the returned
+// text or error.
 func (c *chat) withUser(ctx context.Context, usage, what, typed string, do func(context.Context, int64) (string, error)) error {
 	if typed = strings.TrimSpace(typed); typed == "" {
 		c.screen.print("! type " + usage + ". :contacts lists your contacts.")
@@ -108,7 +109,7 @@ func (c *chat) withUser(ctx context.Context, usage, what, typed string, do func(
 	return nil
 }
 
-// allow shows who may do what with the user, or changes that.
+// allow shows or changes who may write to the user, add them to groups, and find them.
 func (c *chat) allow(ctx context.Context, args string) error {
 	const usage = "! type :allow, :allow write everyone|contacts, " +
 		":allow add everyone|contacts|nobody or :allow find everyone|contacts."

@@ -11,14 +11,14 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// later is a message that the servers send when it is due. The user knows it by
-// its number, from 1, which it has as long as this terminal is open.
+// later is a message that the servers send when it is due. Its number, from 1, is for the
+// user, and stays the same as long as this terminal is open.
 type later struct {
 	id, line string
 }
 
-// delay leaves a message "<text> <seconds>" with the servers, to be sent later. The text
-// may be private, as a line may.
+// delay passes a message to the servers, which send it later. Its argument is "<text>
+// <seconds>". Like a line, the text may begin with a receiver.
 func (c *chat) delay(ctx context.Context, args string) error {
 	text, wait, ok := splitDelay(args)
 	if !ok {
@@ -54,7 +54,7 @@ func splitDelay(args string) (text string, wait time.Duration, ok bool) {
 	return strings.TrimSpace(args[:i]), time.Duration(seconds) * time.Second, true
 }
 
-// number returns the number of a delayed message, a new one if it has none.
+// number returns the number of a delayed message, and gives it one if it has none.
 func (c *chat) number(id, line string) int {
 	for i, l := range c.laters {
 		if l.id == id {
@@ -65,7 +65,7 @@ func (c *chat) number(id, line string) int {
 	return len(c.laters)
 }
 
-// when returns a time of the day, and the day if it is another one than today.
+// when returns a time of day, and also the date unless it is today.
 func (c *chat) when(ms int64) string {
 	t, now := time.UnixMilli(ms).In(c.cfg.Zone), time.Now().In(c.cfg.Zone)
 	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
@@ -74,7 +74,8 @@ func (c *chat) when(ms int64) string {
 	return t.Format(time.DateTime)
 }
 
-// delayed lists what is still to be sent, and what will not be.
+// delayed lists the delayed messages that are still to be sent, and those that were
+// dropped.
 func (c *chat) delayed(ctx context.Context, _ string) error {
 	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
@@ -101,8 +102,8 @@ func (c *chat) delayed(ctx context.Context, _ string) error {
 	return nil
 }
 
-// dropped says why a message was not sent. Its text is known if it was scheduled
-// or listed in this terminal.
+// dropped returns the line that says why a message was not sent. The text of the message
+// is known if it was scheduled or listed in this terminal.
 func (c *chat) dropped(m client.Scheduled) string {
 	what := "a delayed message"
 	for _, l := range c.laters {
@@ -124,7 +125,7 @@ func (c *chat) receiver(ctx context.Context, m client.Scheduled) string {
 	}
 }
 
-// cancel takes a delayed message back.
+// cancel cancels a delayed message.
 func (c *chat) cancel(ctx context.Context, args string) error {
 	n, err := strconv.Atoi(args)
 	if err != nil || n < 1 || n > len(c.laters) {

@@ -15,15 +15,15 @@ import (
 // nameLimit is how long a message may wait for the name of its group.
 const nameLimit = 2 * time.Second
 
-// groupNames are the names of groups as they are shown, as far as they were asked
-// for. They never change.
+// groupNames has the names under which groups are shown, as far as they are known. Names
+// never change.
 type groupNames struct {
 	mu    sync.Mutex
 	known map[int64]string
 }
 
-// learn keeps the names of the user's groups. Two that are called the same, or a
-// group without a name, are told apart by their ids.
+// learn records the names of the user's groups. If two groups have the same name, or a
+// group has none, the shown name includes the id.
 func (n *groupNames) learn(groups []client.Group) {
 	count := make(map[string]int)
 	for _, g := range groups {
@@ -49,8 +49,9 @@ func (n *groupNames) of(group int64) (string, bool) {
 
 func byID(group int64) string { return "group " + strconv.FormatInt(group, 10) }
 
-// groupName returns what a group is shown as, "#friends", asking the route for names
-// the first time that it is seen. One whose name cannot be had is "group 9".
+// groupName returns the name under which a group is shown, such as "#friends". When it
+// sees a group for the first time, it asks the route for names. A group whose name it
+// cannot get is "group 9".
 func (c *chat) groupName(ctx context.Context, group int64) string {
 	if name, ok := c.names.of(group); ok {
 		return name
@@ -62,15 +63,15 @@ func (c *chat) groupName(ctx context.Context, group int64) string {
 		return byID(group)
 	}
 	c.names.learn(groups)
-	if _, ok := c.names.of(group); !ok { // it was left, and is not asked for again
+	if _, ok := c.names.of(group); !ok { // the user has left it, so its name is not asked for again
 		c.names.learn([]client.Group{{Group: group}})
 	}
 	name, _ := c.names.of(group)
 	return name
 }
 
-// findGroup returns the id of the group that was typed. That is an id, with or without
-// a leading g, or the name of one of the user's groups, with or without a leading #.
+// findGroup returns the id of the group that was typed. The user may type an id, with or
+// without a leading g, or the name of one of their groups, with or without a leading #.
 func (c *chat) findGroup(ctx context.Context, typed string) (int64, error) {
 	if id, ok := groupID(typed); ok {
 		return id, nil

@@ -39,7 +39,7 @@ func (c *chat) groups(ctx context.Context, _ string) error {
 	return nil
 }
 
-// counted returns a number with its noun.
+// counted returns a number with its noun, in the singular or the plural.
 func counted(n int64, noun string) string {
 	if n != 1 {
 		noun += "s"
@@ -71,7 +71,7 @@ func (c *chat) createGroup(ctx context.Context, args string) error {
 }
 
 func (c *chat) joinGroup(ctx context.Context, args string) error {
-	if _, ok := groupID(args); !ok { // only one's own groups are known by name
+	if _, ok := groupID(args); !ok { // only the user's own groups are known by name
 		args = ""
 	}
 	return c.withGroup(ctx, ":join <id>", "join the group", args, c.cfg.Client.JoinGroup)
@@ -107,8 +107,7 @@ func (c *chat) giveRole(ctx context.Context, args string) error {
 	})
 }
 
-// withMember does what a command does to a group and another user, whom its argument
-// names.
+// withMember calls do for a command whose argument names a group and another user.
 func (c *chat) withMember(ctx context.Context, usage, what, args string, do func(ctx context.Context, group, user int64) error) error {
 	typed, whom, ok := strings.Cut(args, ";;")
 	typed, whom = strings.TrimSpace(typed), strings.TrimSpace(whom)
@@ -125,8 +124,9 @@ func (c *chat) withMember(ctx context.Context, usage, what, args string, do func
 	})
 }
 
-// withGroup calls do with the group that typed names, and prints the error if there is
-// one. The change itself is shown when its entry comes as a message.
+// withGroup calls do with the group that was typed, and prints its error. If do changes
+// something in the group, the terminal shows that when the entry about it comes as a
+// message.
 func (c *chat) withGroup(ctx context.Context, usage, what, typed string, do func(context.Context, int64) error) error {
 	if typed == "" {
 		c.screen.print("! type " + usage + ". :groups lists your groups.")

@@ -10,11 +10,11 @@ import (
 	"github.com/cim-go/cim/client"
 )
 
-// markedKept is how many messages wait for their mark; then the oldest is
-// forgotten.
+// markedKept is how many messages may wait for their marks. If there are more, the oldest
+// one is forgotten.
 const markedKept = 256
 
-// marks are the private messages of this terminal whose delivery marks its user wants
+// marks has the private messages from this terminal whose delivery marks the user wants
 // to see. The goroutine that reads lines adds to them, and the one that shows events
 // removes from them.
 type marks struct {
@@ -29,7 +29,7 @@ type marked struct {
 	line string
 }
 
-// private returns a message to one user, which is to be confirmed in the mark mode.
+// private returns a message to one user. In the mark mode, it asks for a delivery mark.
 func (c *chat) private(to int64, whom, text string) outgoing {
 	m := outgoing{client.Outgoing{To: to, Text: text}, whom}
 	c.marks.mu.Lock()
@@ -37,15 +37,15 @@ func (c *chat) private(to int64, whom, text string) outgoing {
 	if !c.marks.on || to == c.cfg.Client.Self().User {
 		return m
 	}
-	// The mark may come before the answer that tells the id.
+	// The mark may come before the answer that has the id, so the id is chosen here.
 	m.message.ID, m.message.Confirm = strings.ToLower(rand.Text()), true
 	c.marks.sent = append(c.marks.sent, marked{m.message.ID, to, whom + ": " + cleanText(text)})
 	c.marks.sent = c.marks.sent[max(0, len(c.marks.sent)-markedKept):]
 	return m
 }
 
-// delivered returns the line for a mark, or nothing for one that this terminal does
-// not wait for: others may make up what they like.
+// delivered returns the line for a mark. It returns nothing for a mark for which this
+// terminal does not wait, because other clients may invent marks.
 func (c *chat) delivered(d client.Delivered) string {
 	c.marks.mu.Lock()
 	defer c.marks.mu.Unlock()

@@ -5,20 +5,21 @@ import (
 	"strings"
 )
 
-// passwordCommand is what asks for passwords: the lines after it are read without an echo.
+// passwordCommand is the command that changes the password. The lines after it are read
+// without an echo.
 const passwordCommand = ":password"
 
-// deleteCommand is what deletes the account, with its name behind it.
+// deleteCommand is the command that deletes the account. The account's name follows it.
 const deleteCommand = ":delete-account"
 
-// secretPrompts are for the lines behind passwordCommand, and deletePrompts for that behind
-// deleteCommand.
+// secretPrompts are the prompts for the lines after passwordCommand. deletePrompts are
+// those for the line after deleteCommand.
 var (
 	secretPrompts = []string{"old password: ", "new password: ", "new password again: "}
 	deletePrompts = []string{"password (empty if you have none): "}
 )
 
-// promptsOf returns the prompts for the secrets that a line needs.
+// promptsOf returns the prompts for the secrets that must follow a line.
 func (c *chat) promptsOf(line string) []string {
 	switch strings.TrimSpace(line) {
 	case passwordCommand:
@@ -35,7 +36,7 @@ type typed struct {
 	secrets []string
 }
 
-// readTyped reads a line, and what it needs to be obeyed.
+// readTyped reads a line, and the secrets that must follow it.
 func (c *chat) readTyped() (typed, error) {
 	line, err := c.screen.readLine()
 	t := typed{line: line}
@@ -55,7 +56,7 @@ func (c *chat) readTyped() (typed, error) {
 	return t, nil
 }
 
-// changePassword changes the password to what was typed.
+// changePassword changes the password to the one that was typed.
 func (c *chat) changePassword(ctx context.Context, _ string) error {
 	switch s := c.secrets; {
 	case len(s) < len(secretPrompts) || s[2] == "":

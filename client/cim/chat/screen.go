@@ -14,8 +14,8 @@ import (
 	"github.com/cim-go/cim/client/cim/chat/line"
 )
 
-// screen is where lines come from and go to. print and the styles may be called
-// concurrently.
+// screen is where lines are read and printed. The method print and the styles may be
+// called concurrently.
 type screen interface {
 	readLine() (string, error)
 	readSecret(prompt string) (string, error) // a line that is not echoed
@@ -27,7 +27,8 @@ type screen interface {
 
 const prompt = "> "
 
-// openScreen returns a terminal's screen if both ends are one, else a plain one.
+// openScreen returns a terminal's screen if both in and out are terminals, and otherwise
+// a plain one.
 func openScreen(in io.Reader, out io.Writer) (screen, error) {
 	i, ok := in.(*os.File)
 	o, ok2 := out.(*os.File)
@@ -44,7 +45,7 @@ func openScreen(in io.Reader, out io.Writer) (screen, error) {
 		return nil, fmt.Errorf("prepare terminal: %w", err)
 	}
 	size := func() (width, height int) {
-		width, height, _ = term.GetSize(int(o.Fd())) // one system call, and no signal is needed
+		width, height, _ = term.GetSize(int(o.Fd())) // costs one system call, so no signal has to report a new size
 		return width, height
 	}
 	return &terminal{
@@ -53,20 +54,21 @@ func openScreen(in io.Reader, out io.Writer) (screen, error) {
 	}, nil
 }
 
-// maxLine is the longest line read from a pipe, in bytes: more than any message.
+// maxLine is the longest line that is read from a pipe, in bytes. It is longer than any
+// message.
 const maxLine = 1 << 20
 
 var errLineTooLong = errors.New("line is too long")
 
 // plain reads and writes lines and knows no styles.
 type plain struct {
-	in *bufio.Reader // owned by who reads
+	in *bufio.Reader // owned by the goroutine that reads
 
 	mu  sync.Mutex
 	out io.Writer
 }
 
-// readLine also returns a last line that has no line feed.
+// readLine returns the next line, also a last one without a line feed.
 func (p *plain) readLine() (string, error) {
 	var line []byte
 	for {
@@ -84,7 +86,8 @@ func (p *plain) readLine() (string, error) {
 	}
 }
 
-// readSecret reads a line. A pipe and a file echo nothing.
+// readSecret reads a line. It need not turn an echo off, because pipes and files have
+// none.
 func (p *plain) readSecret(prompt string) (string, error) {
 	p.print(prompt)
 	return p.readLine()
@@ -109,13 +112,13 @@ type terminal struct {
 	colour  bool
 }
 
-// readLine returns io.EOF at Ctrl-C and Ctrl-D.
+// readLine returns the next line, or io.EOF after Ctrl-C and Ctrl-D.
 func (t *terminal) readLine() (string, error) { return t.e.Read() }
 
 func (t *terminal) readSecret(prompt string) (string, error) { return t.e.ReadSecret(prompt) }
 
 func (t *terminal) print(line string) {
-	_ = t.e.Print(line) // a terminal that is gone ends readLine
+	_ = t.e.Print(line) // if the terminal is gone, readLine returns the error
 }
 
 func (t *terminal) dim(s string) string  { return t.style("\x1b[2m", s) }
@@ -130,5 +133,5 @@ func (t *terminal) style(code, s string) string {
 
 func (t *terminal) close() {
 	t.unstyle()
-	_ = term.Restore(t.in, t.before) // the program ends, and no reader is left for the error
+	_ = term.Restore(t.in, t.before) // the program ends, so nobody could act on the error
 }

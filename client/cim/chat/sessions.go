@@ -27,7 +27,7 @@ func (c *chat) sessions(ctx context.Context, _ string) error {
 	return nil
 }
 
-// session is a line of the list.
+// session returns the line for a session in the list.
 func (c *chat) session(s client.DeviceSession) string {
 	state := "never connected"
 	switch {
@@ -51,7 +51,7 @@ func (c *chat) moment(ms int64) string {
 	return time.UnixMilli(ms).In(c.cfg.Zone).Format("2006-01-02 15:04")
 }
 
-// end ends the session of a device, or those of all others.
+// end ends the session of a device, or the sessions of all other devices.
 func (c *chat) end(ctx context.Context, device string) error {
 	if device == "" {
 		c.screen.print("! type :end <device> or :end others. :sessions lists your devices.")

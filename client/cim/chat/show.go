@@ -27,7 +27,7 @@ func (c *chat) message(ctx context.Context, m client.Message) string {
 	return c.screen.dim(clock) + " " + c.who(ctx, m) + " " + cleanText(m.Text)
 }
 
-// change says what happened to the sender in a group.
+// change returns the text that says what happened to the sender in a group.
 func (c *chat) change(m client.Message) string {
 	passive := "was"
 	if m.From == c.cfg.Client.Self().User {
@@ -53,7 +53,7 @@ func (c *chat) name(m client.Message) string {
 	return CleanLine(m.FromName)
 }
 
-// who says from whom and in which conversation a message is.
+// who returns the text that names the sender and the conversation of a message.
 func (c *chat) who(ctx context.Context, m client.Message) string {
 	self, from := c.cfg.Client.Self().User, c.name(m)
 	switch {
@@ -68,8 +68,8 @@ func (c *chat) who(ctx context.Context, m client.Message) string {
 	}
 }
 
-// happening returns the line for an event, or nothing if it is not worth one: the caller
-// of Run reports the end.
+// happening returns the line for an event. It returns nothing for an event that is not
+// shown, such as the end, which the caller of Run reports.
 func happening(e client.Event) string {
 	switch e := e.(type) {
 	case client.Connected:
@@ -90,7 +90,7 @@ func retrying(e client.Disconnected) string {
 	return fmt.Sprintf("no connection (%s), trying again in %s", reason(e.Err), e.RetryIn.Round(100*time.Millisecond))
 }
 
-// reason is why something failed, in few words.
+// reason returns in few words why something failed.
 func reason(err error) string {
 	var code *proto.Error
 	switch {
@@ -103,7 +103,8 @@ func reason(err error) string {
 	}
 }
 
-// notSent says that a message was not sent and what to do.
+// notSent returns the text that says that a message was not sent, and what the user can
+// do.
 func (c *chat) notSent(m outgoing, err error) string {
 	var code *proto.Error
 	what := "! not sent to " + m.whom + ": "
@@ -127,7 +128,7 @@ func (c *chat) notSent(m outgoing, err error) string {
 	}
 }
 
-// failed says that a command did not work.
+// failed returns the text that says that a command failed.
 func failed(what string, err error) string {
 	var code *proto.Error
 	if errors.As(err, &code) {
@@ -142,7 +143,7 @@ func (c *chat) greet() {
 		CleanLine(u.Name), u.User))
 }
 
-// label is how a user is shown in lists.
+// label returns the text for a user in lists.
 func label(u client.User) string {
 	return fmt.Sprintf("%-16s  %s", strconv.FormatInt(u.User, 10), CleanLine(u.Name))
 }

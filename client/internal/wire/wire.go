@@ -40,7 +40,7 @@ type Wire interface {
 type Dialer struct {
 	Dial         func(ctx context.Context, node proto.Node) (net.Conn, error) // makes the TCP connection; required
 	TLS          *tls.Config                                                  // for nodes with TLS; nil: the system's authorities
-	WebSocket    bool                                                         // use it also for nodes that take TCP
+	WebSocket    bool                                                         // use WebSocket also for nodes that accept TCP
 	WriteTimeout time.Duration                                                // for one write, of at most WriteChunk and one frame; required
 }
 

@@ -12,12 +12,12 @@ type layout struct {
 	rows   []string
 	widths []int  // columns
 	row    int    // of the cursor
-	ahead  string // what stands in front of the cursor in its row
+	ahead  string // the part of the cursor's row that stands before the cursor
 	column int    // of the cursor
 }
 
-// lay cuts what is shown into rows of at most width columns. A cluster that does not
-// fit goes to the next row, and so does the cursor when it stands behind a full one.
+// lay cuts the prompt and the text into rows of at most width columns. A cluster that
+// does not fit goes to the next row. So does the cursor if it stands behind a full row.
 func lay(prompt string, t text, width int) layout {
 	var l layout
 	var row strings.Builder
@@ -52,8 +52,8 @@ func lay(prompt string, t text, width int) layout {
 	return l
 }
 
-// window returns the rows to draw on a screen that is lower than the line is long:
-// those around the cursor.
+// window returns which rows to draw. If the screen has fewer rows than the line, these
+// are the rows around the cursor.
 func (l layout) window(height int) (from, to int) {
 	if len(l.rows) <= height {
 		return 0, len(l.rows)
@@ -69,8 +69,8 @@ const (
 	clearAll   = "\x1b[2J\x1b[H"
 )
 
-// draw returns what shows the rows from..to, the cursor being in the first column of
-// the row where they begin, and leaves it where it belongs.
+// draw returns the text that draws the rows from from up to to. The cursor must be in the
+// first column of the first of these rows. After that, it is where the layout has it.
 func (l layout) draw(from, to int) string {
 	var b strings.Builder
 	b.WriteString(clearBelow + wrapOff)
@@ -80,7 +80,7 @@ func (l layout) draw(from, to int) string {
 	return b.String()
 }
 
-// upBy moves the cursor up.
+// upBy returns the sequence that moves the cursor up.
 func upBy(rows int) string {
 	if rows <= 0 {
 		return ""

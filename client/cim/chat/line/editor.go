@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// maxLine bounds a line in bytes, far above the length of any message. Characters
-	// beyond it are dropped.
+	// maxLine bounds a line in bytes. No message is nearly as long. Characters above the
+	// bound are dropped.
 	maxLine = 256 << 10
-	// maxHistory is how many lines Up goes back.
+	// maxHistory is how many lines the key Up can go back.
 	maxHistory = 100
 )
 
@@ -23,9 +23,9 @@ type Editor struct {
 	size func() (width, height int)
 
 	// Owned by Read.
-	unread  []byte // read and not yet understood
+	unread  []byte // bytes that were read and not yet handled
 	pasting bool
-	skipLF  bool // the line feed behind a carriage return
+	skipLF  bool // the last key was a carriage return, so skip a line feed after it
 
 	mu      sync.Mutex
 	prompt  string
@@ -36,18 +36,18 @@ type Editor struct {
 	text    text
 	widths  []int // of the rows on the screen, up to the cursor's column
 	history []string
-	back    int    // how many lines the one on the screen is old
-	draft   string // what was typed before going back
+	back    int    // how many lines ago the line on the screen was read; 0: it is new
+	draft   string // the new line, as it was before the key Up
 }
 
-// New returns an editor. size returns columns and rows of the terminal, and is asked
-// before each time something is drawn; it returns zero if it does not know.
+// New returns an editor. The function size returns the columns and rows of the terminal,
+// or zero if it does not know them. It is called before something is drawn.
 func New(in io.Reader, out io.Writer, prompt string, size func() (width, height int)) *Editor {
 	return &Editor{in: in, out: out, prompt: prompt, size: size, width: 80, height: 24}
 }
 
-// Read returns the next line without its end. It returns io.EOF at Ctrl-C, and at
-// Ctrl-D in an empty line, and else the error of the reader.
+// Read returns the next line without its end. The error is io.EOF after Ctrl-C, or after
+// Ctrl-D in an empty line. Other errors come from the reader.
 func (e *Editor) Read() (string, error) {
 	e.mu.Lock()
 	e.reading, e.back = true, 0
@@ -72,15 +72,15 @@ func (e *Editor) Read() (string, error) {
 	}
 }
 
-// ReadSecret does what Read does behind another prompt. The line is not shown, and Up does
-// not bring it back.
+// ReadSecret does what Read does, with another prompt. The line is not shown, and the key
+// Up does not bring it back.
 func (e *Editor) ReadSecret(prompt string) (string, error) {
 	before := e.ask(prompt, true)
 	defer e.ask(before, false)
 	return e.Read()
 }
 
-// ask changes the prompt, and returns the one before.
+// ask changes the prompt, and returns the previous one.
 func (e *Editor) ask(prompt string, secret bool) (before string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -88,7 +88,7 @@ func (e *Editor) ask(prompt string, secret bool) (before string) {
 	return before
 }
 
-// shown returns what may be seen of the line.
+// shown returns the part of the line that may be shown, which is nothing of a secret.
 func (e *Editor) shown() text {
 	if e.secret {
 		return text{}
@@ -96,7 +96,7 @@ func (e *Editor) shown() text {
 	return e.text
 }
 
-// understand obeys the keys that were read, and draws once.
+// understand carries out the keys that were read, and then draws once.
 func (e *Editor) understand() (line string, done bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -134,7 +134,8 @@ func (e *Editor) understand() (line string, done bool, err error) {
 	return "", false, nil
 }
 
-// characters takes all that are there: they go in at once.
+// characters returns all characters at the beginning of the unread bytes, so that they
+// are inserted at once.
 func (e *Editor) characters(s string, size int) (string, int) {
 	var b strings.Builder
 	b.WriteString(s)
@@ -148,8 +149,8 @@ func (e *Editor) characters(s string, size int) (string, int) {
 	}
 }
 
-// commands has the function of each key that edits the line, except character, which
-// inserts.
+// commands has the function for each key that edits the line. The key character is not
+// among them, because it inserts.
 var commands = map[key]func(e *Editor, t *text){
 	left:             func(_ *Editor, t *text) { t.cursor = t.before(t.cursor) },
 	right:            func(_ *Editor, t *text) { t.cursor = t.after(t.cursor) },
@@ -172,8 +173,8 @@ var commands = map[key]func(e *Editor, t *text){
 	pasteEnd:         func(e *Editor, _ *text) { e.pasting = false },
 }
 
-// obey edits the line as key k demands. s is the text of a character key; it is
-// dropped if the line would become longer than maxLine.
+// obey does what the key k means. The parameter s is the text to insert, if k is
+// character. It is dropped if the line would become longer than maxLine.
 func (e *Editor) obey(k key, s string) {
 	if k == character {
 		if len(e.text.s)+len(s) <= maxLine {
@@ -186,7 +187,8 @@ func (e *Editor) obey(k key, s string) {
 	}
 }
 
-// recall puts the line on the screen that was read so many lines before.
+// recall puts an earlier line on the screen. The parameter back is how many lines ago it
+// was read.
 func (e *Editor) recall(back int) {
 	if e.secret || back < 0 || back > len(e.history) {
 		return
@@ -227,8 +229,8 @@ func (e *Editor) Print(s string) error {
 	return e.show(e.erased() + s + e.redrawn())
 }
 
-// fit follows the terminal's size. Terminals bring what they show into a new width, so
-// that a row that was wider takes several.
+// fit adapts to a new size of the terminal. Terminals wrap what they show to the new
+// width, so a row that was wider now takes several rows.
 func (e *Editor) fit() {
 	width, height := e.size()
 	if width <= 0 || height <= 0 {
@@ -247,8 +249,8 @@ func (e *Editor) fit() {
 	e.width, e.height = width, height
 }
 
-// erased returns what removes the line from the screen. The cursor is left where the
-// line began.
+// erased returns the text that removes the line from the screen. The cursor is then where
+// the line began.
 func (e *Editor) erased() string {
 	e.fit()
 	s := upBy(len(e.widths)-1) + "\r" + clearBelow
@@ -256,7 +258,7 @@ func (e *Editor) erased() string {
 	return s
 }
 
-// redrawn returns what draws the line anew.
+// redrawn returns the text that draws the line anew.
 func (e *Editor) redrawn() string {
 	s := e.erased()
 	l := lay(e.prompt, e.shown(), e.width)

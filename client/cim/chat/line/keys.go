@@ -19,7 +19,7 @@ const (
 	up
 	down
 	backspace
-	deleteOrEnd // Ctrl-D: the end of input in an empty line
+	deleteOrEnd // Ctrl-D, which ends the input if the line is empty
 	deleteNext
 	deleteWordBefore
 	deleteWordAfter
@@ -39,8 +39,8 @@ var controls = map[byte]key{
 	21: deleteToStart, 23: deleteWordBefore, 127: backspace,
 }
 
-// sequences has the keys by the bytes after the escape, as xterm, rxvt, the Linux
-// console and tmux send them.
+// sequences has the keys by the bytes that follow the escape. It has the sequences of
+// xterm, rxvt, the Linux console and tmux.
 var sequences = map[string]key{
 	"[A": up, "[B": down, "[C": right, "[D": left, "[H": home, "[F": end,
 	"OA": up, "OB": down, "OC": right, "OD": left, "OH": home, "OF": end,
@@ -51,9 +51,9 @@ var sequences = map[string]key{
 	"[200~": pasteStart, "[201~": pasteEnd,
 }
 
-// next takes the first key from b, which was read from the terminal. size is how many
-// bytes the key has, or zero when more bytes are needed to know it. s is the character
-// to insert.
+// next returns the first key in b, which was read from the terminal. The result size is
+// how many bytes the key has, or zero if more bytes are needed to know it. The result s
+// is the character to insert.
 func next(b []byte, pasting bool) (k key, s string, size int) {
 	switch {
 	case len(b) == 0:
@@ -92,7 +92,7 @@ func control(c byte, pasting bool) (k key, s string) {
 	return ignored, ""
 }
 
-// nextSequence reads an escape and what belongs to it. Unknown ones are ignored.
+// nextSequence reads an escape sequence. It returns no key for an unknown sequence.
 func nextSequence(b []byte) (k key, size int) {
 	if size = sequenceSize(b); size == 0 {
 		return ignored, 0
@@ -103,8 +103,8 @@ func nextSequence(b []byte) (k key, size int) {
 	return ignored, size
 }
 
-// sequenceSize returns how long the sequence at the start of b is; zero: not known
-// yet.
+// sequenceSize returns how long the sequence at the start of b is, or zero if that is not
+// known yet.
 func sequenceSize(b []byte) int {
 	switch {
 	case len(b) < 2:
@@ -120,14 +120,14 @@ func sequenceSize(b []byte) int {
 	case b[1] != '[':
 		return 2
 	}
-	// Parameters, then one byte that ends them; "[[" is how the Linux console begins
-	// its function keys.
+	// Parameters follow, and then one byte that ends them. The sequences of function keys
+	// on the Linux console begin with "[[".
 	for i, c := range b[2:] {
 		switch {
 		case i == 0 && c == '[', c >= 0x20 && c < 0x40:
 		case c >= 0x40 && c < 0x7f:
 			return i + 3
-		default: // broken off
+		default: // the sequence was cut off
 			return i + 2
 		}
 	}

@@ -25,7 +25,7 @@ func starts(s string) []int {
 	return list
 }
 
-// before returns the start of the cluster that ends at or holds the byte before at.
+// before returns the start of the cluster to which the byte before at belongs.
 func (t *text) before(at int) int {
 	last := 0
 	for _, s := range starts(t.s) {
@@ -37,7 +37,7 @@ func (t *text) before(at int) int {
 	return last
 }
 
-// after returns the first start of a cluster behind at.
+// after returns the start of the next cluster behind at.
 func (t *text) after(at int) int {
 	for _, s := range starts(t.s) {
 		if s > at {
@@ -47,9 +47,9 @@ func (t *text) after(at int) int {
 	return len(t.s)
 }
 
-// insert puts s at the cursor, and the cursor behind it. An accent becomes part of
-// the cluster before it. With none before it, it is left out: a terminal shows it
-// nowhere, or in the prompt.
+// insert puts s at the cursor, and the cursor behind s. An accent becomes part of the
+// cluster before it. If there is no cluster before it, it is left out, because a terminal
+// would not show it, or show it in the prompt.
 func (t *text) insert(s string) {
 	if t.cursor == 0 {
 		for s != "" {
@@ -68,7 +68,7 @@ func (t *text) insert(s string) {
 	t.cursor = t.after(end - 1)
 }
 
-// cut removes what is between two places and leaves the cursor there.
+// cut removes the text between two places, and puts the cursor there.
 func (t *text) cut(from, to int) {
 	t.s = t.s[:from] + t.s[to:]
 	t.cursor = from
@@ -101,7 +101,8 @@ func (t *text) wordAfter() int {
 	return t.after(t.cursor + begin + end - 1)
 }
 
-// transpose swaps the clusters around the cursor, at the end the last two.
+// transpose swaps the clusters around the cursor. If the cursor is at the end, it swaps
+// the last two.
 func (t *text) transpose() {
 	middle := t.cursor
 	if middle == len(t.s) {

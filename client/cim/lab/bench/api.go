@@ -17,20 +17,20 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// callsAtOnce is how many requests are under way while users are prepared: enough
-// to keep a route busy.
+// callsAtOnce is how many requests are under way while users are prepared. They are
+// enough to keep a route busy.
 const callsAtOnce = 32
 
-// password is that of all accounts, where the system asks for one.
+// password is the password of all accounts, if the system asks for one.
 const password = "measured, not guarded"
 
-// api prepares users at the routes of a system. The accounts are the same ones
-// every time, so that a system that is measured often has no more of them.
+// api prepares users at the routes of a system. It uses the same accounts each time, so
+// that a system which is measured often does not get more and more accounts.
 type api struct {
 	routes []string
 	client *http.Client
-	users  []int64  // registered, by index
-	tokens []string // of those that were logged in
+	users  []int64  // ids of the registered users, by index
+	tokens []string // tokens of the users that were logged in
 }
 
 func newAPI(routes []string) *api {
@@ -58,7 +58,7 @@ func (a *api) register(ctx context.Context, n int) error {
 	})
 }
 
-// login logs n registered users in and returns what they connect with.
+// login logs in n registered users, and returns what they need to connect.
 func (a *api) login(ctx context.Context, n int) ([]loadclients.Seat, error) {
 	seats := make([]loadclients.Seat, n)
 	err := each(ctx, n, func(ctx context.Context, i int) error {
@@ -87,7 +87,7 @@ func (a *api) group(ctx context.Context, n int) (int64, error) {
 	if len(made.Missing) > 0 {
 		return 0, fmt.Errorf("%d of %d users could not be made members of a group", len(made.Missing), len(invited))
 	}
-	accept := func(ctx context.Context, i int) error { // with passwords, strangers are only invited
+	accept := func(ctx context.Context, i int) error { // in a system with passwords, users who are not contacts are only invited, so they must accept
 		if !slices.Contains(made.Invited, a.users[1+i]) {
 			return nil
 		}
@@ -102,12 +102,13 @@ func (a *api) group(ctx context.Context, n int) (int64, error) {
 	})
 }
 
-// patience is for how long a caller is refused as one of too many before it gives up.
-// Passwords cost time, and a route compares only as many at once as it has processors
-// for.
+// patience is how long a caller repeats a call that is refused because there are too
+// many. Passwords take CPU time, and a route compares only as many at once as it has
+// processors.
 const patience = 5 * time.Minute
 
-// post calls a route for the i-th user, and again when it says "later".
+// post calls a route for the i-th user. If the route answers that a later try may
+// succeed, post repeats the call.
 func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -160,7 +161,7 @@ func (a *api) try(ctx context.Context, i int, path string, in, out any) (later t
 	return 0, nil
 }
 
-// each makes all n calls, some at a time, and returns the first error.
+// each makes all n calls, at most callsAtOnce at a time, and returns the first error.
 func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(callsAtOnce)

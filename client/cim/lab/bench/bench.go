@@ -9,16 +9,16 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/loadclients"
 )
 
-// bench is a run of everything.
+// bench is the state of one call of Run.
 type bench struct {
 	Config
 	begun    time.Time
-	profiled string   // what is measured now, as files are named
-	profiles profiles // of the system that is
+	profiled string   // the name of the present measurement in the names of files
+	profiles profiles // the profiles of the system that is being measured
 }
 
-// load is one line of work, and how it is measured on a system that was started
-// for it.
+// load is one load that is put on a system. It has a function that measures it on a
+// system that was started for it.
 type load struct {
 	Name  string
 	About string
@@ -26,9 +26,9 @@ type load struct {
 	run   func(context.Context, system) ([]Figure, Check, error)
 }
 
-// Run measures every load in every form, run after run, so that a disturbance of the
-// machine affects more than one of them. It blocks. An error means that there is no
-// result.
+// Run measures every load in every form once, and then all of them again in the next run.
+// So a disturbance of the machine affects more than one of them. Run blocks. An error
+// means that there is no result.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.Out, "%6.1f s  %s\n", time.Since(b.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// headline is a run in a line: the first two figures.
+// headline returns a line with the first two figures of a run.
 func headline(figures []Figure) (line string) {
 	for _, f := range figures[:min(2, len(figures))] {
 		line += fmt.Sprintf("%s %s, ", f.Name, quantity(f.Value, f.Unit))

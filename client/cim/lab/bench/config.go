@@ -11,50 +11,51 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 )
 
-// ErrConfig is wrapped by the error for a wrong Config.
+// ErrConfig is the error for a wrong Config. Run returns an error that wraps it.
 var ErrConfig = errors.New("flags of bench")
 
-// Config says what to measure. All fields but those that say so are needed.
+// Config says what to measure. A field is required unless its comment gives its zero
+// value a meaning.
 type Config struct {
 	Loads    []string      // names, see Loads
-	Runs     int           // of everything; figures are their medians
-	Duration time.Duration // of the measured time of a run
-	WarmUp   time.Duration // before it
-	Hold     time.Duration // measured time of idle: pings go round in 10 s
+	Runs     int           // how often everything is measured; a figure is the median of the runs
+	Duration time.Duration // how long a run is measured
+	WarmUp   time.Duration // how long the load runs before it is measured
+	Hold     time.Duration // how long idle is measured; each client pings once in 10 s
 
-	Members int     // of the room of fanout
-	Groups  []int   // numbers of members of group
-	Nodes   int     // of group
-	Pairs   int     // of pairs
-	Idle    int     // connections of idle
-	Logins  int     // of login
-	Publish float64 // messages a second of fanout and group, where they are paced
-	Rate    float64 // messages a second of pairs, where they are paced
+	Members int     // how many members the room of fanout has
+	Groups  []int   // how many members each group of the load group has
+	Nodes   int     // how many nodes the load group has
+	Pairs   int     // how many pairs the load pairs has
+	Idle    int     // how many connections the load idle has
+	Logins  int     // how many users the load login has
+	Publish float64 // messages per second in the paced runs of fanout and group
+	Rate    float64 // messages per second in the paced runs of pairs
 	Text    int     // bytes of a message's text
 
 	// Profile is an existing folder for profiles of fanout and pairs. They show which
 	// code used CPU in the last measured time, and which code allocated. Read them with
-	// go tool pprof. Taking them costs some CPU. If Profile is empty, none are taken.
+	// go tool pprof. Profiling costs some CPU. If Profile is empty, nothing is profiled.
 	Profile string
 
-	Forms []string // how the system is run: of Forms; empty: all
-	// Redis is the store of each system that is started, in the form of up.Config:
-	// "spawn", or the URL of one that runs. Empty: spawn, or embedded where there is none
-	// to spawn.
+	Forms []string // names of forms, see the variable Forms; empty: all
+	// Redis is the store of each system that is started. As in up.Config, it is "spawn"
+	// or the URL of a store that runs. Empty: "spawn", or "embedded" if redis-server is
+	// not installed.
 	Redis string
 	// Routes are the URLs of a system that runs already. Empty: each measurement starts
 	// a new one.
 	Routes    []string
-	Processes []procstat.Process // of that system, whose costs are reported; "route" and "redis-server" hold no connections
+	Processes []procstat.Process // the processes of that system whose costs are reported; those named "route" and "redis-server" hold no connections
 
-	Program []string  // the command line of this program, to start others by; nil: this very binary
-	Out     io.Writer // progress; nil: nowhere
+	Program []string  // the command line by which to start this program again; nil: the present binary
+	Out     io.Writer // where the progress is printed; nil: nowhere
 }
 
-// Loads are what can be measured.
+// Loads has the names of all loads.
 var Loads = []string{"fanout", "pairs", "idle", "login", "group"}
 
-// Forms are the ways in which the system is started where one node is enough.
+// Forms has the names of the forms in which a system with one node is started.
 var Forms = []string{Together, Apart}
 
 func (c *Config) check() error {

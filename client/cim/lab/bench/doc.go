@@ -1,9 +1,9 @@
-// Package bench is `cim bench`. It measures what the system does on a machine, and how much
-// that is of what the machine could do.
+// Package bench is `cim bench`. It measures how much the system does on a machine, and
+// compares that with the most that the machine could do.
 //
 // # What is measured
 //
-//	fanout  One publisher, a thousand clients in one room. Max: 64 messages are under
+//	fanout One publisher, 1,000 clients in one room. Max: 64 messages are under
 //	        way, each until its last member has it. Paced: 20 per second, so that
 //	        nothing can be merged and each delivery wakes a sleeping reader.
 //	pairs   500 pairs, each message is answered by one. Closed: as fast as answers
@@ -14,9 +14,9 @@
 //	group   One publisher and the members of a group, 10 to 1,000, on three nodes.
 //
 // Every message is stored before it is accepted. So "delivered" includes the store, and
-// "accepted" is the store's time alone. Both count from when the message was due. In the
-// form "apart", the CPU of route and redis-server is the cost of the store's path, and the
-// CPU of the node is the cost of the fan-out.
+// "accepted" is the store's time alone. Both times begin when the message was due. In the
+// form "apart", the CPU of route and redis-server is the cost of the store's path, and
+// the CPU of the node is the cost of the fan-out.
 //
 // # Forms
 //
@@ -26,34 +26,36 @@
 // With Config.Routes a running system is measured instead; it gets accounts named
 // bench-000000 and so on.
 //
-// "Limit" is package baseline: one event loop that stores, checks and acknowledges nothing.
-// The same clients measure it in the same run. So the part of the limit is the figure that
-// changes least on another machine or a busy one. The limit is an upper bound and not a
-// goal: a system that keeps what it accepted cannot reach it.
+// "Limit" is package baseline: one event loop that stores, checks and acknowledges
+// nothing. The same clients measure it in the same run. Of all figures, those given as
+// parts of the limit change least on another machine or a busy one. The limit is an upper
+// bound and not a goal, because a system that keeps the messages that it accepted cannot
+// reach it.
 //
 // # How
 //
-// The clients are one goroutine (package loadclients) on the same cores as the servers. The
-// row "load generator" has their CPU. It is no part of the servers' CPU, but it takes time
-// from them. On a machine with few cores the servers would do more without it.
+// The clients are one goroutine (package loadclients) on the same cores as the servers.
+// The row "load generator" has their CPU. That CPU does not count for the servers, but it
+// takes time from them. On a machine with few cores the servers would do more without it.
 //
-// CPU is what the kernel counts for a process in the measured time, in steps of 10 ms; less
-// than one step is zero. It includes the kernel's work in system calls, but not in
-// interrupts. Memory is the resident memory. It does not include the kernel's memory for
-// sockets, about 4 KB each.
+// CPU is what the kernel counts for a process in the measured time, in steps of 10 ms;
+// less than one step counts as zero. It includes the kernel's work in system calls, but
+// not in interrupts. Memory is the resident memory. It does not include the kernel's
+// memory for sockets, about 4 KB each.
 //
-// Latencies are kept in buckets of 3 %. At a steady pace they count from when a message was
-// due, so the waiting behind a server that stalls counts in full.
+// Latencies are kept in buckets of 3 %. At a steady pace a latency begins when the
+// message was due. So if a server stalls, the time for which messages wait counts in
+// full.
 //
 // All deliveries are checked while they are counted: each client gets each message once,
-// and the log has them in the order of sending. "Before an earlier one" is what a client of
-// the SDK puts in order. A run in which a message was lost, doubled or not answered exits
-// with 1.
+// and the log has them in the order of sending. The row "before an earlier one" counts
+// deliveries in another order, which a client of the SDK puts right. If a message was
+// lost, delivered twice or not answered, the program exits with 1.
 //
 // # What cannot be compared
 //
-// Do not compare the max figures of machines with different numbers of cores. Latencies of
-// the max loads are queues of the bench's own making. Figures through loopback say nothing
-// of machines with a network between them. Paced CPU figures of a machine that does other
-// work are mostly the cost of waking up.
+// Do not compare the max figures of machines with different numbers of cores. Latencies
+// of the max loads come from queues that the bench itself makes. Figures through loopback
+// say nothing about machines with a network between them. On a machine that does other
+// work, the CPU figures of paced loads are mostly the cost of waking up.
 package bench

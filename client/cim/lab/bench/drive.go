@@ -7,13 +7,14 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/loadclients"
 )
 
-// traffic is what the clients send to each other, with the counts of what arrives.
+// traffic sends the messages of the clients and counts the deliveries.
 type traffic interface {
 	loadclients.Traffic
-	// tick sends what is due and returns how long until more is.
+	// tick sends the messages that are due, and returns the time until the next one is
+	// due.
 	tick(now time.Duration) time.Duration
-	// begin starts the measured time. Counts and latencies start again from zero; the
-	// checks of deliveries go on.
+	// begin starts the measured time. Counts and latencies start again from zero. The
+	// checks of deliveries continue.
 	begin()
 	// stop ends the sending.
 	stop()
@@ -27,14 +28,14 @@ const (
 	// drainTime bounds the wait for missing deliveries and answers after the last message
 	// was sent.
 	drainTime = 10 * time.Second
-	// never is the wait of a traffic in which nothing is due at any time.
+	// never is what tick returns if no message is due at any time.
 	never = time.Hour
 	// connectAtOnce is how many clients connect at a time.
 	connectAtOnce = 128
 )
 
-// drive lets the traffic run and returns what the system used in the measured
-// time. It then waits until everything that was sent has come.
+// drive runs the traffic and returns what the system used in the measured time. Before it
+// returns, it waits until everything that was sent has arrived.
 func (b *bench) drive(ctx context.Context, s system, clients *loadclients.Pool, t traffic) (usage, error) {
 	if err := drive(ctx, clients, t, clients.Now()+b.WarmUp); err != nil {
 		return usage{}, err
@@ -72,7 +73,7 @@ func drive(ctx context.Context, clients *loadclients.Pool, t traffic, until time
 }
 
 // drain returns when every message has arrived, or after drainTime. Messages that are
-// missing then are lost.
+// still missing count as lost.
 func drain(ctx context.Context, clients *loadclients.Pool, t traffic) error {
 	for until := clients.Now() + drainTime; t.owed() > 0 && clients.Now() < until; {
 		if err := clients.Poll(ctx, 10*time.Millisecond); err != nil {
@@ -82,7 +83,7 @@ func drain(ctx context.Context, clients *loadclients.Pool, t traffic) error {
 	return nil
 }
 
-// pace says when the next of a steady stream is due.
+// pace says when the next message of a steady stream is due.
 type pace struct {
 	every time.Duration
 	next  time.Duration
@@ -92,9 +93,9 @@ func newPace(perSecond float64) pace {
 	return pace{every: time.Duration(float64(time.Second) / perSecond)}
 }
 
-// due reports whether a message is due and, if so, moves on to the next. A late message
-// does not move the others: behind a slow server, latency counts from when a message
-// should have been sent.
+// due reports whether a message is due. If so, it returns since when, and moves on to the
+// next message. A late message does not make the others late, because latency must count
+// from the time at which a message should have been sent.
 func (p *pace) due(now time.Duration) (at time.Duration, ok bool) {
 	if p.next == 0 {
 		p.next = now

@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// fanout is one publisher who writes to everyone.
+// fanout returns the loads in which one publisher writes to everyone.
 func (b *bench) fanout() []load {
 	everyone := func(system, context.Context, int) (int64, error) { return proto.Everyone, nil }
 	about := fmt.Sprintf("%d clients in one room, one publisher", b.Members)
@@ -30,8 +30,9 @@ func (b *bench) fanout() []load {
 	}
 }
 
-// groups is one publisher who writes to a group whose members are on several nodes.
-// Each group gets messages at a steady pace, and the largest also as fast as possible.
+// groups returns the loads in which one publisher writes to a group whose members are on
+// several nodes. Each group gets messages at a steady pace, and the largest also as fast
+// as possible.
 func (b *bench) groups() []load {
 	var loads []load
 	add := func(members int, mode, rate string, pace func() *pace) {
@@ -54,7 +55,7 @@ func (b *bench) groups() []load {
 	return loads
 }
 
-// inRoom measures the cost of one user who writes to many.
+// inRoom measures one user who writes to many others.
 func (b *bench) inRoom(ctx context.Context, s system, members int, pace *pace,
 	open func(s system, ctx context.Context, users int) (int64, error)) ([]Figure, Check, error) {
 	seats, err := b.seats(ctx, s, members+1)

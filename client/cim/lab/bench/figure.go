@@ -6,14 +6,14 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 )
 
-// Figure is one thing that one run measured.
+// Figure is one measured value of a run.
 type Figure struct {
 	Name  string
 	Unit  string // "1/s", "us", "ms", "bytes", "%"
 	Value float64
 }
 
-// per returns a / b, or zero if b is: where there was nothing there is no figure.
+// per returns a / b, or zero if b is zero.
 func per(a, b float64) float64 {
 	if b == 0 {
 		return 0
@@ -29,8 +29,8 @@ func milliseconds(name string, d time.Duration) Figure {
 	return Figure{name, "ms", float64(d) / float64(time.Millisecond)}
 }
 
-// latency returns four figures for a histogram. If the histogram is empty, because a
-// server does not do what is timed, it returns none.
+// latency returns four figures for a histogram. If the histogram is empty, it returns
+// none. That is so if a server does not do what the histogram measures.
 func latency(what string, h *procstat.Histogram) []Figure {
 	figures := typical(what, h)
 	if len(figures) == 0 {
@@ -39,7 +39,7 @@ func latency(what string, h *procstat.Histogram) []Figure {
 	return append(figures, milliseconds(what+" p999", h.Quantile(0.999)), milliseconds(what+" max", h.Max()))
 }
 
-// typical tells a histogram in two figures.
+// typical returns two figures for a histogram.
 func typical(what string, h *procstat.Histogram) []Figure {
 	if h.Count() == 0 {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/loadclients"
 )
 
-// idle is connections that are logged in and do nothing but ping.
+// idle returns the loads with connections that are logged in and only ping.
 func (b *bench) idle() []load {
 	about := fmt.Sprintf("%d connections that are logged in and ping every 10 s", b.Idle)
 	forms := b.forms(1)
@@ -18,23 +18,23 @@ func (b *bench) idle() []load {
 			run: func(ctx context.Context, s system) ([]Figure, Check, error) { return b.inPeace(ctx, s, false) },
 		},
 		{
-			Name: "idle, WebSocket", About: about, forms: forms[:len(forms)-1], // the limit speaks none
+			Name: "idle, WebSocket", About: about, forms: forms[:len(forms)-1], // the limit does not speak WebSocket
 			run: func(ctx context.Context, s system) ([]Figure, Check, error) { return b.inPeace(ctx, s, true) },
 		},
 	}
 }
 
-// settle is how long a node may take to give back the memory that logins used. With a
-// shorter Hold, it gets only that long.
+// settle is how long a node may take to give back the memory that logins used. If Hold is
+// shorter, the node gets only that time.
 const settle = 8 * time.Second
 
-// gained is the figure that is near zero if nothing leaks. That of the limit is near
-// zero, too, so their ratio would say nothing.
+// gained is the name of the figure that is near zero if nothing leaks. For the limit it
+// is near zero, too, so a ratio of the two would say nothing.
 const gained = "memory gained while held"
 
-// inPeace measures the cost of many connections that are idle. Memory is the cost of each
-// connection after the first tenth. The first ones bring code and buffers into memory
-// that belong to no connection.
+// inPeace measures the cost of many connections that are idle. Memory is counted only for
+// the connections after the first tenth. The first ones bring code and buffers into
+// memory that do not belong to a connection.
 func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, Check, error) {
 	seats, err := b.seats(ctx, s, b.Idle)
 	if err != nil {
@@ -77,8 +77,8 @@ func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, C
 	return append(figures, rate("connected", int64(more), took)), Check{}, nil
 }
 
-// arrive connects some more and returns, when all is calm again, the memory of the
-// processes that hold connections, and how long the connecting took.
+// arrive connects more clients, and waits until everything is calm again. It returns the
+// memory of the processes that hold connections, and how long the connecting took.
 func (b *bench) arrive(ctx context.Context, s system, clients *loadclients.Pool, seats []loadclients.Seat) (memory int64, took time.Duration, err error) {
 	begun := time.Now()
 	if err := clients.Connect(ctx, seats, connectAtOnce); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// login is users who come all at once: first to the route, for a ticket, and then
-// to the node, with it.
+// login returns the load in which many users come at once. They first get tickets from
+// the route, and then connect to the node with these.
 func (b *bench) login() []load {
 	return []load{{
 		Name:  "login",
@@ -56,7 +56,7 @@ func (b *bench) rush(ctx context.Context, s system) ([]Figure, Check, error) {
 	figures = append(figures, connected.perEvent("a connection", n)...)
 	figures = append(figures, latency("opened", clients.Opening())...)
 	if _, bare := s.(bare); bare {
-		return figures, Check{}, nil // it gives no tickets
+		return figures, Check{}, nil // the limit gives no tickets
 	}
 	figures = append(figures, rate("POST "+proto.PathLogin, n, asked.took))
 	if len(asked.names) > 0 {

@@ -2,22 +2,22 @@ package bench
 
 import "fmt"
 
-// Check counts the outcomes of the messages. Each must be accepted, come to each of its
-// receivers once, and stand in the log in the order of sending.
+// Check counts the outcomes of the messages. Each message must be accepted, come to each
+// of its receivers once, and stand in the log in the order of sending.
 type Check struct {
-	Messages   int64 `json:"messages"`   // deliveries looked at
+	Messages   int64 `json:"messages"`   // how many deliveries were checked
 	Unanswered int64 `json:"unanswered"` // messages that were neither accepted nor refused
 	Lost       int64 `json:"lost"`       // deliveries
 	Twice      int64 `json:"twice"`      // deliveries
 	Swapped    int64 `json:"swapped"`    // messages that stand in the log before an earlier one
-	Early      int64 `json:"early"`      // deliveries before an earlier one's: a client puts them in order
+	Early      int64 `json:"early"`      // deliveries that came before the delivery of an earlier message; a client of the SDK puts them in order
 }
 
-// Broken reports whether the promise was broken, or a client of the SDK would have
-// had to fetch something that was not delivered, or to drop something.
+// Broken reports whether the promise was broken. It also returns true if a client of the
+// SDK would have had to fetch a missing delivery, or to drop a doubled one.
 func (c Check) Broken() bool { return c.Unanswered+c.Lost+c.Twice+c.Swapped > 0 }
 
-// String tells it in a sentence.
+// String returns the counts in a sentence.
 func (c Check) String() string {
 	return fmt.Sprintf("checked %d deliveries: %d lost, %d twice, %d before an earlier one; messages: %d without an answer, %d out of order in the log",
 		c.Messages, c.Lost, c.Twice, c.Early, c.Unanswered, c.Swapped)
@@ -32,13 +32,13 @@ func (c *Check) add(o Check) {
 	c.Early += o.Early
 }
 
-// order looks at dense numbers as they come.
+// order notes which of the numbers 0, 1, 2 and so on have come.
 type order struct {
-	next  int              // the lowest that has not come
-	early map[int]struct{} // those above it that have; nil: none
+	next  int              // the lowest number that has not come
+	early map[int]struct{} // numbers above next that have come; nil: none
 }
 
-// note takes a number that came.
+// note records a number that came, and counts it in c if it is early or a repetition.
 func (o *order) note(n int, c *Check) {
 	switch _, early := o.early[n]; {
 	case n == o.next:
@@ -57,7 +57,7 @@ func (o *order) note(n int, c *Check) {
 	}
 }
 
-// took takes n out of the early ones.
+// took removes n from early, and reports whether it was there.
 func (o *order) took(n int) bool {
 	_, ok := o.early[n]
 	delete(o.early, n)

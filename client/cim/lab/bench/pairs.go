@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// pairs is people who write to each other, two by two.
+// pairs returns the loads in which users write to each other in pairs.
 func (b *bench) pairs() []load {
 	about := fmt.Sprintf("%d pairs, each message answered by one", b.Pairs)
 	return []load{
@@ -22,7 +22,7 @@ func (b *bench) pairs() []load {
 		{
 			Name: "pairs, paced", About: fmt.Sprintf("%s, %g messages a second", about, b.Rate), forms: b.forms(1),
 			run: func(ctx context.Context, s system) ([]Figure, Check, error) {
-				questions := newPace(b.Rate / 2) // the other half are the answers
+				questions := newPace(b.Rate / 2) // answers are the other half of the messages
 				return b.inPairs(ctx, s, &questions)
 			},
 		},
@@ -50,8 +50,8 @@ func (b *bench) inPairs(ctx context.Context, s system, pace *pace) ([]Figure, Ch
 	return t.figures(used), t.verdict(), nil
 }
 
-// talk is the traffic of pairs: clients 0 and 1 are one, 2 and 3 the next. The
-// first of a pair asks, the second answers.
+// talk is the traffic of pairs. Clients 0 and 1 are the first pair, 2 and 3 the next one,
+// and so on. The first client of a pair asks, and the second one answers.
 type talk struct {
 	pool   *loadclients.Pool
 	tag    benchwire.Tag
@@ -60,24 +60,24 @@ type talk struct {
 	answer bool // the server answers a send
 
 	talkers []talker // by client
-	next    int      // the pair that asks next, where there is a pace
+	next    int      // the pair that asks next, if there is a pace
 	check   Check
 
 	sent, came, answered int // messages
 
 	// Since begin.
 	delivered int64
-	toPeer    *procstat.Histogram // sent until it was delivered
-	toStore   *procstat.Histogram // until it was answered
+	toPeer    *procstat.Histogram // from sending a message until it was delivered
+	toStore   *procstat.Histogram // from sending a message until it was answered
 }
 
-// talker is one of a pair.
+// talker is one client of a pair.
 type talker struct {
 	letter *benchwire.Letter
 	sent   []time.Duration // by number
-	heard  order           // the peer's numbers
-	copied int64           // number that its last own message has in its own log
-	pushed int64           // and of the last of the peer's
+	heard  order           // which messages of the peer have come
+	copied int64           // number of its own last message in its own log
+	pushed int64           // number of the peer's last message in that log
 }
 
 func newTalk(seats []loadclients.Seat, text int, pace *pace, answer bool) *talk {
@@ -105,7 +105,7 @@ func (t *talk) owed() int {
 
 func (t *talk) tick(now time.Duration) time.Duration {
 	if t.pace == nil {
-		for t.next < len(t.talkers) { // the first questions
+		for t.next < len(t.talkers) { // send the first questions
 			t.say(t.next, now)
 			t.next += 2
 		}
@@ -142,7 +142,7 @@ func (t *talk) Read(c *loadclients.Client, b []byte) (taken int) {
 func (t *talk) frame(c *loadclients.Client, h *benchwire.Head, now time.Duration) error {
 	n, ok := h.Number(&t.tag)
 	if !ok {
-		return nil // of others, where others write too
+		return nil // a message of somebody else, in a system that others use, too
 	}
 	self, peer := &t.talkers[c.Index], &t.talkers[c.Index^1]
 	if h.Cmd == proto.Command_SEND_ANSWER {
@@ -160,7 +160,7 @@ func (t *talk) frame(c *loadclients.Client, h *benchwire.Head, now time.Duration
 	if n >= len(peer.sent) {
 		return fmt.Errorf("message %d comes, and %d were sent", n, len(peer.sent))
 	}
-	if n == self.heard.next { // else it is early, or comes twice
+	if n == self.heard.next { // otherwise it is early or comes twice
 		t.rise(&self.pushed, h.Place)
 	}
 	self.heard.note(n, &t.check)
@@ -174,8 +174,8 @@ func (t *talk) frame(c *loadclients.Client, h *benchwire.Head, now time.Duration
 	return nil
 }
 
-// rise checks whether a place in a log is after the last one. Zero means that the place
-// is not known.
+// rise checks that a place in a log is after the last one. If place is zero, it is not
+// known.
 func (t *talk) rise(last *int64, place int64) {
 	if place > 0 && place <= *last {
 		t.check.Swapped++

@@ -16,8 +16,8 @@ import (
 	"github.com/cim-go/cim/proto/ports"
 )
 
-// profiles are where programs that were started for a measurement serve theirs,
-// by the processes' names.
+// profiles has the addresses at which programs serve their profiles, by the names of the
+// processes. The programs were started for a measurement.
 type profiles map[string]string
 
 // serveProfiles makes the one node of c, and its route, serve profiles.
@@ -40,9 +40,9 @@ func serveProfiles(c *up.Config) (profiles, error) {
 
 var fileName = strings.NewReplacer(", ", "-", " ", "-")
 
-// take fetches what each process uses its CPU for from now on, and what it allocates,
-// into files in dir whose names begin with name. The function that it returns waits
-// for them.
+// take profiles the CPU and the allocations of each process from now on. It writes the
+// profiles into files in dir whose names begin with name. The returned function waits
+// until they are written.
 func (p profiles) take(ctx context.Context, dir, name string, d time.Duration) (wait func() error) {
 	group, ctx := errgroup.WithContext(ctx)
 	seconds := max(1, int(d/time.Second))

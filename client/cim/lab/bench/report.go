@@ -8,17 +8,17 @@ import (
 	"slices"
 )
 
-// Report is what a whole run measured.
+// Report has everything that one call of Run has measured.
 type Report struct {
 	Machine Machine `json:"machine"`
 	Runs    int     `json:"runs"`
 	Loads   []Table `json:"loads"`
-	Check   Check   `json:"check"` // of everything
+	Check   Check   `json:"check"` // the sum over all runs
 
 	loads []load
 }
 
-// Machine is where it was measured.
+// Machine is the machine on which it was measured.
 type Machine struct {
 	CPUs int    `json:"cpus"`
 	OS   string `json:"os"`
@@ -26,26 +26,26 @@ type Machine struct {
 	Go   string `json:"go"`
 }
 
-// Table is one load in all forms.
+// Table has the figures of one load in all forms.
 type Table struct {
 	Name  string   `json:"name"`
 	About string   `json:"about"`
 	Forms []Column `json:"forms"`
 }
 
-// Column is one load in one form.
+// Column has the figures of one load in one form.
 type Column struct {
 	Form    string   `json:"form"`
 	Figures []Series `json:"figures"`
 	Check   Check    `json:"check"`
 }
 
-// Series is one figure of all runs.
+// Series has the values of one figure in all runs.
 type Series struct {
 	Name    string    `json:"name"`
 	Unit    string    `json:"unit"`
 	Median  float64   `json:"median"`
-	OfLimit float64   `json:"ofLimit,omitempty"` // the median as a part of the limit's; zero: none is told
+	OfLimit float64   `json:"ofLimit,omitempty"` // the median as a part of the limit's; zero: it is not shown
 	Runs    []float64 `json:"runs"`
 }
 
@@ -64,7 +64,7 @@ func newReport(loads []load, runs int) *Report {
 	return r
 }
 
-// add takes one run of a load in a form.
+// add adds the figures of one run of a load in a form.
 func (r *Report) add(load, form int, figures []Figure, check Check) {
 	c := &r.Loads[load].Forms[form]
 	c.Check.add(check)
@@ -87,8 +87,8 @@ func (c *Column) series(name string) *Series {
 	return &c.Figures[i]
 }
 
-// Median returns the median of a figure of a load in a form, and false if it was
-// not measured.
+// Median returns the median of a figure for a load in a form. It returns false if that
+// was not measured.
 func (r *Report) Median(load, form, figure string) (float64, bool) {
 	for _, t := range r.Loads {
 		for _, c := range t.Forms {
@@ -100,7 +100,7 @@ func (r *Report) Median(load, form, figure string) (float64, bool) {
 	return 0, false
 }
 
-// finish makes medians of the runs, and parts of the limit.
+// finish computes the medians of the runs, and compares them with the limit.
 func (r *Report) finish() {
 	for _, t := range r.Loads {
 		for _, c := range t.Forms {
@@ -112,7 +112,7 @@ func (r *Report) finish() {
 	}
 }
 
-// compare makes parts of the limit, if that was measured.
+// compare computes the medians as parts of the limit's, if the limit was measured.
 func (t *Table) compare() {
 	last := len(t.Forms) - 1
 	limit := &t.Forms[last]

@@ -12,18 +12,18 @@ import (
 )
 
 // outstanding is how many messages may be under way to a room that is written to as fast
-// as possible. A message is under way until the last member has it. A publisher that only
-// waited for the store would run ahead of the deliveries, until nodes leave messages to
-// be pulled.
+// as possible. A message is under way until the last member has it. A publisher that
+// waited only for the store would run ahead of the deliveries. Then nodes would drop
+// pushes, and members would have to pull.
 const outstanding = 64
 
-// room is the traffic of one publisher and many members: client 0 writes, all
-// others are written to.
+// room is the traffic of one publisher and many members. Client 0 writes, and all others
+// receive.
 type room struct {
 	pool   *loadclients.Pool
 	tag    benchwire.Tag
 	letter *benchwire.Letter
-	pace   *pace // nil: as fast as it goes
+	pace   *pace // nil: as fast as possible
 	ended  bool
 	answer bool // the server answers a send
 
@@ -31,26 +31,26 @@ type room struct {
 	members  []order // by client
 	check    Check
 
-	whole    int // messages that all members have
+	whole    int // how many messages all members have
 	answered int
 
 	// Since begin.
-	begun      int // messages sent before
+	begun      int // how many messages were sent before begin
 	deliveries int64
-	toMember   *procstat.Histogram // sent until a member has it
-	toLast     *procstat.Histogram // until the last has it
-	toStore    *procstat.Histogram // until it is answered
+	toMember   *procstat.Histogram // from sending a message until a member has it
+	toLast     *procstat.Histogram // from sending a message until the last member has it
+	toStore    *procstat.Histogram // from sending a message until it is answered
 }
 
-// message is one that was sent.
+// message is a message that was sent.
 type message struct {
 	sent  time.Duration
-	left  int    // members who do not have it
-	place int64  // its number in the log; zero: it was not told
-	frame []byte // its push, as the first member got it; nil: nobody has it, or all have
+	left  int    // how many members do not have it yet
+	place int64  // its number in the log; zero: not known
+	frame []byte // the frame with which the first member got it; nil: no member has it, or all have
 }
 
-// newRoom returns the traffic of so many clients, the publisher counted.
+// newRoom returns the traffic of a room. The parameter clients counts the publisher, too.
 func newRoom(clients int, group int64, text int, pace *pace, answer bool) *room {
 	tag := benchwire.NewTag()
 	r := &room{
@@ -110,7 +110,8 @@ func (r *room) Read(c *loadclients.Client, b []byte) (taken int) {
 	return taken
 }
 
-// again takes the next message off b if it is as it should be.
+// again reads the next message from b if its bytes are the same as another member got.
+// Otherwise taken is zero.
 func (r *room) again(c *loadclients.Client, b []byte, now time.Duration) (taken int) {
 	next := r.members[c.Index].next
 	if next >= len(r.messages) {
@@ -124,13 +125,13 @@ func (r *room) again(c *loadclients.Client, b []byte, now time.Duration) (taken 
 	return len(frame)
 }
 
-// frame takes any frame off b.
+// frame reads any frame from the beginning of b.
 func (r *room) frame(c *loadclients.Client, b []byte, now time.Duration) (taken int) {
 	return r.pool.Frame(c, b, func(c *loadclients.Client, h *benchwire.Head, whole []byte) error {
 		n, ok := h.Number(&r.tag)
 		switch {
 		case !ok:
-			return nil // of others, where others write too
+			return nil // a message of somebody else, in a system that others use, too
 		case n >= len(r.messages):
 			return fmt.Errorf("message %d comes, and %d were sent", n, len(r.messages))
 		case h.Cmd == proto.Command_SEND_ANSWER:

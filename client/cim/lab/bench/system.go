@@ -15,16 +15,16 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// system is what is measured.
+// system is a system that is measured.
 type system interface {
 	// register makes sure that there are n users.
 	register(ctx context.Context, n int) error
-	// login returns what the first n users connect with, which is good for two
-	// minutes.
+	// login returns what the first n users need to connect. It is valid for two minutes.
 	login(ctx context.Context, n int) ([]loadclients.Seat, error)
-	// group returns a room that the first n users are in, who have logged in.
+	// group returns a group whose members are the first n users. They must have logged
+	// in.
 	group(ctx context.Context, n int) (int64, error)
-	// processes are those whose costs are told.
+	// processes returns the processes whose costs are reported.
 	processes() []procstat.Process
 	stop()
 }
@@ -35,15 +35,15 @@ type form struct {
 	start func(context.Context) (system, error)
 }
 
-// Names of the forms. limitForm is what the others are compared with.
+// Names of the forms. All others are compared with limitForm.
 const (
-	Together    = "together" // one process that is node and route, and the store
-	Apart       = "apart"    // node, route and store
+	Together    = "together" // node and route in one process, and the store
+	Apart       = "apart"    // node, route and store in a process each
 	runningForm = "as it runs"
 	limitForm   = "limit"
 )
 
-// forms returns the forms of a load that needs so many nodes.
+// forms returns the forms of a load that needs the given number of nodes.
 func (b *bench) forms(nodes int) []form {
 	bare := form{limitForm, func(context.Context) (system, error) { return startLimit(b.Program) }}
 	if len(b.Routes) > 0 {
@@ -71,7 +71,7 @@ const (
 	redisProcess = "redis-server"
 )
 
-// running is a system that somebody else started.
+// running is a system that runs already.
 type running struct {
 	*api
 	pids []procstat.Process
@@ -84,7 +84,7 @@ func (r *running) stop()                         { r.client.CloseIdleConnections
 type cluster struct {
 	*api
 	*up.Cluster
-	profiles profiles // none if none were asked for
+	profiles profiles // nil: none were requested
 }
 
 func (b *bench) startCluster(ctx context.Context, c up.Config) (system, error) {
@@ -141,7 +141,8 @@ func (c *cluster) stop() {
 	_ = c.Stop() // the programs were killed
 }
 
-// bare is the limit. It asks for no tickets, and everybody is in its one room.
+// bare is the baseline as a system. It needs no tickets, and all users are in its only
+// room.
 type bare struct{ *baseline.Process }
 
 func startLimit(program []string) (system, error) {

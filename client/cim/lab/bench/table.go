@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 )
 
-// Print writes the report for people: a table a load, a column a form, each figure with
-// its ratio to that of the limit.
+// Print writes the report for people: one table per load, one column per form, and each
+// figure with its ratio to the limit's.
 func (r *Report) Print(w io.Writer) error {
 	var b bytes.Buffer
 	for _, t := range r.Loads {
@@ -41,13 +41,13 @@ func (t *Table) print(w io.Writer) {
 	_ = table.Flush() // to memory
 }
 
-// names are those of all figures, in the order of the form that has the most.
+// names returns the names of all figures, in the order of the form that has most of them.
 func (t *Table) names() []string {
 	forms := slices.SortedStableFunc(slices.Values(t.Forms), func(a, b Column) int { return len(b.Figures) - len(a.Figures) })
 	var names []string
 	for _, c := range forms {
 		at := len(names)
-		for _, s := range slices.Backward(c.Figures) { // a new one goes before the one it stands before
+		for _, s := range slices.Backward(c.Figures) { // a new name goes before the name that follows it here
 			if i := slices.Index(names, s.Name); i >= 0 {
 				at = i
 			} else {
@@ -70,7 +70,7 @@ func (c *Column) cell(name string) string {
 	return cell
 }
 
-// quantity writes a value with its unit, in three digits.
+// quantity returns a value with its unit, in three digits.
 func quantity(v float64, unit string) string {
 	switch {
 	case unit == "1/s" && v >= 1e6:
@@ -83,7 +83,7 @@ func quantity(v float64, unit string) string {
 	return digits(v) + " " + unit
 }
 
-// digits writes a value in three digits, or more before the point.
+// digits returns a value in three digits, or in more if it is 1,000 or above.
 func digits(v float64) string {
 	switch {
 	case v >= 100 || v <= -100:

@@ -7,19 +7,19 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 )
 
-// usage is what processes used, by their names, in the order of the first.
-// Several of one name are one.
+// usage is what processes used, by their names, in the order in which the names first
+// appear. Processes with the same name are added up.
 type usage struct {
 	names     []string
 	cpu       map[string]time.Duration
-	generator time.Duration // of this process
+	generator time.Duration // CPU of this process, which generates the load
 	took      time.Duration
 }
 
-// stopwatch remembers where everybody stood.
+// stopwatch has the counts of all processes at its start.
 type stopwatch struct {
 	processes []procstat.Process
-	cpu       []time.Duration // of the processes, and last of ourselves
+	cpu       []time.Duration // CPU of each process, and last that of this process
 	begun     time.Time
 }
 
@@ -65,8 +65,9 @@ func (u usage) total() (sum time.Duration) {
 	return sum
 }
 
-// perEvent returns the CPU time of one of n events: of all servers, of each, and of the
-// generator. If there are no processes to look at, it returns only that of the generator.
+// perEvent returns the CPU time per event, for n events. It has a figure for all servers
+// together, for each server, and for the load generator. If no processes are measured, it
+// returns only the generator's.
 func (u usage) perEvent(event string, n int64) []Figure {
 	var figures []Figure
 	if len(u.names) > 0 {
@@ -80,7 +81,7 @@ func (u usage) perEvent(event string, n int64) []Figure {
 	return append(figures, microseconds("  (load generator)", u.generator, n))
 }
 
-// microseconds is a time divided by n.
+// microseconds returns a figure with a time divided by n.
 func microseconds(name string, d time.Duration, n int64) Figure {
 	return Figure{name, "us", per(float64(d)/float64(time.Microsecond), float64(n))}
 }

@@ -4,6 +4,6 @@ package faas
 
 import "syscall"
 
-// childAttr has nothing to ask for: here instances outlive a parent that is
-// killed, and end with one that stops.
+// childAttr returns nothing, because this system has no such attribute. If this process
+// is killed, its instances stay. If it stops, it ends them.
 func childAttr() *syscall.SysProcAttr { return nil }

@@ -1,12 +1,13 @@
-// Package faas runs a function program on this machine as AWS Lambda does. cim invoke, cim
-// up -route lambda, and tests of what happens only there use it.
+// Package faas runs a program as a function on this machine, as AWS Lambda does. It is
+// used by cim invoke, by cim up -route lambda, and by tests of what happens only in
+// functions.
 //
 // A [Function] has at most Config.Most instances. Each is a process that handles one
 // invocation at a time. A new one starts when an event finds all others busy. It gets its
-// events from a runtime API of its own (runtime.go). SIGSTOP freezes it from when it asks
-// for the next event until there is one. With Config.KillEvery instances also die, frozen
-// or in the middle of their work, because a platform promises nothing else. If the system
-// cannot pause processes, an instance ends after its first event.
+// events from a runtime API of its own (runtime.go). SIGSTOP freezes it when it asks for
+// the next event, until there is one. With Config.KillEvery instances also die, while
+// they are frozen or in the middle of their work, as they may on a real platform. If the
+// system cannot pause processes, an instance ends after its first event.
 //
 // A [Front] is the HTTP front end of a Function. It turns each request into an event, in
 // one of the shapes that API Gateway, function URLs and load balancers use, and the answer

@@ -12,7 +12,7 @@ type Front struct {
 	Shape    Shape
 }
 
-// ServeHTTP makes an event of a request and a response of the answer.
+// ServeHTTP turns a request into an event, and the function's answer into a response.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
 	if errors.As(err, new(*http.MaxBytesError)) {
@@ -53,10 +53,10 @@ func (r Response) write(w http.ResponseWriter) {
 		w.Header()[http.CanonicalHeaderKey(name)] = values
 	}
 	w.WriteHeader(r.Status)
-	_, _ = w.Write(r.Body) // the client is gone, and there is nobody to tell
+	_, _ = w.Write(r.Body) // the client is gone, so nobody would get the error
 }
 
-// fail answers as front ends do: without anything that the function says.
+// fail answers with a status and nothing that the function said, as real front ends do.
 func fail(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Errors with which an invocation ends when it has no answer. An *Error is one that the
-// program itself reported.
+// Errors of invocations that have no answer. An error that the program itself reported is
+// an *Error.
 var (
 	ErrThrottled = errors.New("all instances are at work")
 	ErrExited    = errors.New("instance ended")
@@ -31,37 +31,38 @@ func (e *Error) Error() string { return e.Type + ": " + e.Message }
 const (
 	// maxPayload bounds an event and an answer, in bytes.
 	maxPayload = 6 << 20
-	// initTime is what an instance has until it asks for its first event.
+	// initTime is how long an instance may take until it asks for its first event.
 	initTime = 10 * time.Second
-	// midWork bounds the time from an event to the death of an instance that is to die in
-	// the middle of its work. By then the instance may or may not have called the store.
+	// If an instance is to die in the middle of its work, it dies within midWork of its
+	// event. By then it may or may not have called the store.
 	midWork = 4 * time.Millisecond
 )
 
 // Config is what a Function is made of. Command is required.
 type Config struct {
-	Command []string  // of the program, with its arguments
-	Env     []string  // NAME=value, beside this process's own
-	Log     io.Writer // takes what instances write to stderr and stdout; nil: nowhere
+	Command []string  // the program and its arguments
+	Env     []string  // variables (NAME=value) in addition to those of this process
+	Log     io.Writer // gets what instances write to stderr and stdout; nil: it is dropped
 
-	Most    int           // instances at most; zero: 20
+	Most    int           // the largest number of instances; zero: 20
 	Timeout time.Duration // of an invocation; zero: 10 s
 
-	// KillEvery kills the instance of every KillEvery-th invocation: in turn after the
-	// invocation, while it is frozen, and during the invocation. Zero: never.
+	// Every KillEvery-th invocation kills its instance. The first time it does so after
+	// the invocation, while the instance is frozen. The next time it does so during the
+	// invocation, and so on in turn. Zero: never.
 	KillEvery int
 }
 
-// Function is a program that is run as a function. It is safe for concurrent use.
+// Function runs a program as a function. It is safe for concurrent use.
 type Function struct {
 	cfg  Config
-	rest sync.WaitGroup // invocations, until their instance is at rest
+	rest sync.WaitGroup // counts invocations until their instances are frozen again
 
 	mu        sync.Mutex
 	idle      []*instance // frozen; the one that worked last is used first
 	all       map[*instance]bool
 	starting  int
-	killEvery int // zero once spared
+	killEvery int // zero after Spare
 	tally     tally
 	closed    bool
 }
@@ -83,9 +84,9 @@ func (f *Function) Stats() Stats {
 	return f.tally.stats(f.all)
 }
 
-// Invoke hands an event to an instance and returns its answer. It blocks for at most the
-// time of a start and of an invocation. If ctx ends earlier, Invoke returns, and the
-// invocation goes on.
+// Invoke hands an event to an instance and returns its answer. It blocks for at most
+// initTime and Config.Timeout together. If ctx ends earlier, Invoke returns, but the
+// invocation continues.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if len(payload) > maxPayload {
 		return nil, ErrTooLarge
@@ -129,7 +130,7 @@ func (f *Function) begin() bool {
 	return true
 }
 
-// death says how an instance is to die with an invocation.
+// death says whether and when an invocation kills its instance.
 type death int
 
 const (
@@ -138,7 +139,7 @@ const (
 	dieWithin
 )
 
-// deathOf is that of the nth invocation.
+// deathOf returns the death of the nth invocation.
 func deathOf(n, every int) death {
 	switch {
 	case every == 0 || n%every != 0:
@@ -150,7 +151,7 @@ func deathOf(n, every int) death {
 	}
 }
 
-// take returns an instance that is at rest, or a new one.
+// take returns a frozen instance, or a new one.
 func (f *Function) take() (*instance, death, error) {
 	f.mu.Lock()
 	f.tally.invocations++
@@ -191,7 +192,8 @@ func (f *Function) count(i *instance, took time.Duration, failed error) {
 	f.tally.answered(i, took)
 }
 
-// Settle blocks until the instances of all invocations so far are at rest.
+// Settle blocks until the instances of all invocations so far are frozen again or have
+// ended.
 func (f *Function) Settle() { f.rest.Wait() }
 
 // Spare ends the killing of instances by Config.KillEvery.
@@ -201,9 +203,9 @@ func (f *Function) Spare() {
 	f.killEvery = 0
 }
 
-// put freezes an instance when it is at rest, or ends it.
+// put freezes an instance when it asks for the next event, or ends it.
 func (f *Function) put(i *instance, failed error, death death) {
-	if failed == nil || errors.As(failed, new(*Error)) { // the program goes on after an error that it reported
+	if failed == nil || errors.As(failed, new(*Error)) { // after an error that the program reported itself, the instance continues
 		failed = i.freeze()
 	}
 	frozen := failed == nil
@@ -236,12 +238,13 @@ func (f *Function) Close() {
 	f.rest.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i := range f.all { // nobody else has one any more
+	for i := range f.all { // no invocation uses an instance any more
 		f.tally.ended = append(f.tally.ended, i.handed)
 		i.kill()
 	}
 	clear(f.all)
 }
 
-// soon is the time after which an instance dies that is to die in the middle of its work.
+// soon returns the time after which an instance dies that is to die in the middle of its
+// work.
 func soon() time.Duration { return rand.N(midWork) }

@@ -46,7 +46,7 @@ func start(c Config) (*instance, error) {
 		return nil, fmt.Errorf("start instance: %w", err)
 	}
 	go func() {
-		_ = i.cmd.Wait() // a status says less than that it ended
+		_ = i.cmd.Wait() // its status does not matter, only that it has ended
 		close(i.done)
 	}()
 	if err := i.awaitRest(initTime); err != nil {
@@ -72,7 +72,8 @@ func (i *instance) awaitRest(limit time.Duration) error {
 	}
 }
 
-// invoke thaws the program, hands it an event and blocks until it has answered.
+// invoke resumes the frozen program, passes it an event, and blocks until it has
+// answered.
 func (i *instance) invoke(payload []byte, limit time.Duration, death death) ([]byte, error) {
 	if err := resume(i.cmd.Process); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrExited, err)

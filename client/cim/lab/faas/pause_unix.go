@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// pause stops a process in its tracks until resume, which does nothing to one that
-// is not paused.
+// pause makes a process stand still until resume. For a process that is not paused,
+// resume does nothing.
 func pause(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }
 
 func resume(p *os.Process) error { return p.Signal(syscall.SIGCONT) }

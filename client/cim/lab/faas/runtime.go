@@ -13,9 +13,9 @@ import (
 // base is the path of the runtime API, in the version that programs speak.
 const base = "/2018-06-01/runtime"
 
-// event is one invocation on its way.
+// event is an invocation that has no answer yet.
 type event struct {
-	id       string // given when it is handed out
+	id       string // set when an instance gets the event
 	payload  []byte
 	deadline string // milliseconds since 1970
 	outcome  chan outcome
@@ -26,7 +26,8 @@ type outcome struct {
 	err    error
 }
 
-// runtimeAPI is where one instance gets its events and leaves its answers.
+// runtimeAPI is the server from which one instance gets its events, and to which it sends
+// its answers.
 type runtimeAPI struct {
 	mux        *http.ServeMux
 	events     chan *event   // taken when the program asks
@@ -35,7 +36,7 @@ type runtimeAPI struct {
 
 	mu      sync.Mutex
 	handed  int
-	current *event // handed out and not answered; nil: none
+	current *event // the event that the instance has and has not answered; nil: there is none
 }
 
 func newRuntimeAPI() *runtimeAPI {
@@ -55,7 +56,7 @@ func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.S
 func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	select {
 	case a.resting <- struct{}{}:
-	default: // it asked before, gave up, and asks again
+	default: // the program has asked before, gave up, and asks again
 	}
 	select {
 	case e := <-a.events:
@@ -64,7 +65,7 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", e.deadline)
 		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:local:000000000000:function:cim")
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(e.payload) // a program that is gone is seen by its process
+		_, _ = w.Write(e.payload) // if the program is gone, the end of its process shows that
 	case <-r.Context().Done():
 	}
 }
@@ -77,7 +78,7 @@ func (a *runtimeAPI) handOut(e *event) {
 	a.current = e
 }
 
-// answered returns the event with an id if it was handed out and not answered.
+// answered returns the event with an id, if the instance has it and has not answered it.
 func (a *runtimeAPI) answered(id string) (*event, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -119,7 +120,7 @@ func (a *runtimeAPI) failure(w http.ResponseWriter, r *http.Request) {
 func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	select {
 	case a.failedInit <- reported(w, r):
-	default: // it said so before
+	default: // the program has reported that before
 	}
 	w.WriteHeader(http.StatusAccepted)
 }

@@ -19,14 +19,14 @@ import (
 // Shape is a front end's form of events and answers.
 type Shape struct {
 	Name  string // as -shape names it
-	stage string // of an HTTP API; empty: $default, which stands in no path
+	stage string // the stage of an HTTP API; empty: $default, which is not in the path
 
 	event func(s Shape, r *http.Request, body []byte) any
 
-	failed, throttled int // statuses for a function that failed, and one that is full
+	failed, throttled int // the statuses if the function has failed, or has no free instance
 }
 
-// Shapes are all there are; the first is API Gateway's HTTP API.
+// Shapes has all shapes. The first one is that of API Gateway's HTTP API.
 var Shapes = []Shape{
 	{Name: "gateway", event: gatewayEvent, failed: http.StatusInternalServerError, throttled: http.StatusServiceUnavailable},
 	{Name: "gateway-stage", stage: "staging", event: gatewayEvent, failed: http.StatusInternalServerError, throttled: http.StatusServiceUnavailable},
@@ -44,7 +44,7 @@ func ShapeNamed(name string) (Shape, bool) {
 	return Shapes[i], true
 }
 
-// Event returns the event that stands for a request with its body.
+// Event returns the event for a request and its body.
 func (s Shape) Event(r *http.Request, body []byte) ([]byte, error) {
 	b, err := json.Marshal(s.event(s, r, body))
 	if err != nil {
@@ -88,7 +88,7 @@ func (s Shape) Response(answer []byte) (Response, error) {
 	return response, nil
 }
 
-// statusOf returns the HTTP status by which a client learns of an error.
+// statusOf returns the HTTP status for an error.
 func (s Shape) statusOf(err error) int {
 	switch {
 	case errors.Is(err, ErrThrottled):
@@ -161,8 +161,9 @@ var targetGroup = events.ALBTargetGroupRequestContext{
 	ELB: events.ELBContext{TargetGroupArn: "arn:aws:elasticloadbalancing:local:000000000000:targetgroup/cim/0000000000000000"},
 }
 
-// forwarded returns the header as front ends hand it on: with the host and where
-// it came from, without what belongs to the client's connection.
+// forwarded returns the header as front ends pass it to the function. It adds the host
+// and the client's address, and leaves out the fields that belong to the client's
+// connection.
 func forwarded(r *http.Request) http.Header {
 	header := r.Header.Clone()
 	for _, name := range []string{"Connection", "Upgrade", "Keep-Alive", "Transfer-Encoding", "Te", "Trailer"} {
@@ -177,7 +178,7 @@ func forwarded(r *http.Request) http.Header {
 func peerOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return "127.0.0.1" // a request that nobody received
+		return "127.0.0.1" // the request came over no connection
 	}
 	return host
 }
@@ -203,10 +204,10 @@ func rawQuery(r *http.Request) map[string][]string {
 	return m
 }
 
-// encoded returns the body as the front ends put it into JSON: as text if its
-// content type is one that they know for text.
+// encoded returns the body as the front ends put it into JSON: as text if its content
+// type is one of those that they treat as text.
 func encoded(header http.Header, body []byte) (text string, isBase64 bool) {
-	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type")) // none is none of these
+	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type")) // without a content type, kind is empty and the body is no text
 	texts := []string{"application/json", "application/javascript", "application/xml"}
 	text = string(body)
 	if len(body) == 0 || utf8.Valid(body) && (strings.HasPrefix(kind, "text/") || slices.Contains(texts, kind)) {

@@ -8,16 +8,16 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 )
 
-// Stats is what became of the instances of a Function, and how long they took.
+// Stats has the counts and times of the instances of a Function.
 type Stats struct {
 	Invocations int `json:"invocations"`
 	Started     int `json:"started"` // instances
-	Frozen      int `json:"frozen"`  // times that one came to rest
+	Frozen      int `json:"frozen"`  // how often an instance was frozen
 	Killed      int `json:"killed"`  // instances, by Config.KillEvery
 
 	Requests Spread  `json:"requests"` // events handed to each instance
-	Cold     Latency `json:"cold"`     // first answers, from the start of the process
-	Warm     Latency `json:"warm"`     // all others, from the thaw
+	Cold     Latency `json:"cold"`     // first answers of instances, timed from the start of the process
+	Warm     Latency `json:"warm"`     // all other answers, timed from when the instance was resumed
 }
 
 // Spread shows how a number differs from one instance to another.
@@ -50,7 +50,7 @@ func (l Latency) String() string {
 	return fmt.Sprintf("p50 %v, p99 %v of %d", l.P50.Round(10*time.Microsecond), l.P99.Round(10*time.Microsecond), l.Count)
 }
 
-// tally is what a Function counts. The mutex of the Function guards it.
+// tally has the counts of a Function. The mutex of the Function guards it.
 type tally struct {
 	invocations, started, frozen, killed int
 

@@ -2,9 +2,9 @@ package up
 
 import "github.com/cim-go/cim/proto/ports"
 
-// address returns a loopback address at which nobody listens, and which no other process
-// of the cluster has. It is the known port if the configuration asks for that and the
-// port is free. Nothing holds the address until a program listens.
+// address returns a loopback address on which no program listens, and which no other
+// process of the cluster has. If Config.Fixed is set and the port known is free, it uses
+// that port. Another program may still take the address before the process listens on it.
 func (c *Cluster) address(known int) string {
 	if at := ports.At(known); c.config.Fixed && c.take(at) {
 		return at
@@ -14,14 +14,15 @@ func (c *Cluster) address(known int) string {
 			return address
 		}
 	}
-	return ports.At(known) // the program will say what is wrong
+	return ports.At(known) // the program will report what is wrong
 }
 
-// tries is how many ports are tried. A cluster may have all ports of its process.
+// tries is how many ports are tried. The cluster itself may have taken some of them
+// already.
 const tries = 100
 
-// take notes that the cluster has the address. It returns false if the cluster had it
-// already, or if somebody listens there.
+// take records that the cluster uses the address. It returns false if the cluster uses it
+// already, or if a program listens on it.
 func (c *Cluster) take(address string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

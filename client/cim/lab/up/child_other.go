@@ -4,6 +4,6 @@ package up
 
 import "syscall"
 
-// childAttr has nothing to ask for: here children outlive a parent that is
-// killed, and end with one that stops.
+// childAttr returns nothing, because this system has no such attribute. If this process
+// is killed, its children stay. If it stops, it ends them.
 func childAttr() *syscall.SysProcAttr { return nil }

@@ -7,12 +7,11 @@ import (
 	"time"
 )
 
-// ErrNoClock is returned for a process whose clock is the machine's, see
-// Config.Clocks.
+// ErrNoClock is returned for a process that uses the machine's clock, see Config.Clocks.
 var ErrNoClock = errors.New("the clock cannot be set")
 
-// SetClock makes the wall clock of a node or route wrong by offset from now on, in
-// its next lives, too.
+// SetClock makes the wall clock of a node or route wrong by offset from now on, also
+// after a restart.
 func (p *Process) SetClock(offset time.Duration) error {
 	if p.clock == "" {
 		return fmt.Errorf("%s: %w", p.Name, ErrNoClock)

@@ -17,36 +17,37 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// Cluster is what Start started. Its methods may be called from any goroutine.
+// Cluster is a running cluster, which Start has started. Its methods may be called from
+// any goroutine.
 type Cluster struct {
 	// Set by Start.
 	config   Config
 	dir      string
 	store    string            // URL, with the password
 	password string            // of the store; empty: none
-	redis    *redistest.Server // nil unless spawned, as are the next two
+	redis    *redistest.Server // nil unless Start has started it, as are the next two
 	sentinel *redistest.Sentinel
 	cluster  *redistest.Cluster
-	clock    *redistest.Clock   // nil unless asked for
+	clock    *redistest.Clock   // nil without Config.Clock
 	zk       string             // host:port, or empty
-	zkOwn    *zktest.Server     // nil unless spawned
+	zkOwn    *zktest.Server     // nil unless Start has started it
 	routeAt  []string           // host:port of the routes
-	frontAt  []string           // of what stands in front of them; without Config.Front the same
+	frontAt  []string           // host:port of the proxies in front of the routes; without Config.Front the same as routeAt
 	tls      tlsFiles           // empty without Config.CA
 	http     *http.Client       // for the processes
 	key      string             // the cluster key as flags take it; empty: none
 	operator ed25519.PrivateKey // signs the certificates of processes; nil without Config.Keys
 	closers  []func()
 
-	functions *functions // nil unless the route is one; set while starting
+	functions *functions // nil unless the route is a function; set by Start
 
 	// Guarded by mu.
 	mu         sync.Mutex
 	nodes      []*Node
 	routes     []*Process
-	made       int             // nodes started so far: names are never used twice
-	given      map[string]bool // addresses that were chosen: somebody will listen there
-	identified map[string]bool // ids of processes whose identity was made
+	made       int             // how many nodes were started so far, because no name is used twice
+	given      map[string]bool // addresses that are taken, even if the program does not listen yet
+	identified map[string]bool // ids of processes whose identity file was made
 }
 
 // Node is a cim-server of the cluster.
@@ -59,12 +60,12 @@ type Node struct {
 	Route  string // host:port of its route; empty without Config.WithRoute
 }
 
-// readyTime is how long a process may take until it is ready. ZooKeeper's Java
-// on a busy machine is the slowest.
+// readyTime is how long a process may take until it is ready. The slowest is ZooKeeper,
+// which runs on Java, on a busy machine.
 const readyTime = 40 * time.Second
 
-// Start starts everything and returns when every process is ready. On an error
-// nothing is left running.
+// Start starts everything and returns when every process is ready. After an error nothing
+// is left running.
 func Start(ctx context.Context, config Config) (*Cluster, error) {
 	config, err := config.withDefaults()
 	if err != nil {
@@ -74,7 +75,7 @@ func Start(ctx context.Context, config Config) (*Cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	if err := c.start(ctx); err != nil {
-		_ = c.Stop() // the start has failed before
+		_ = c.Stop() // the error of the start counts, not this one
 		return nil, err
 	}
 	return c, nil
@@ -99,8 +100,8 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := c.startZooKeeper(ctx); err != nil {
 		return err
 	}
-	// The route's address is known before it runs, so that nodes can be told, and
-	// the nodes' before they run, so that the route can be told.
+	// The addresses of routes and nodes are chosen before any of them runs, so that each
+	// can be started with the addresses of the others.
 	for i := range c.config.Routes {
 		if err := c.addRoute(c.address(8083 + 10*i)); err != nil {
 			return err
@@ -131,7 +132,7 @@ func (c *Cluster) addRoute(address string) error {
 
 func (c *Cluster) makeDir() error {
 	if c.dir != "" {
-		dir, err := filepath.Abs(c.dir) // servers have working folders of their own
+		dir, err := filepath.Abs(c.dir) // the path must be absolute, because servers have working folders of their own
 		if err == nil {
 			err = os.MkdirAll(dir, 0o700)
 		}
@@ -146,7 +147,7 @@ func (c *Cluster) makeDir() error {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	c.dir = dir
-	c.closers = append(c.closers, func() { _ = os.RemoveAll(dir) }) // a temporary folder: the system cleans up what stays
+	c.closers = append(c.closers, func() { _ = os.RemoveAll(dir) }) // if that fails, the system cleans up the temporary folder
 	return nil
 }
 
@@ -164,8 +165,8 @@ func (c *Cluster) startZooKeeper(ctx context.Context) error {
 	return nil
 }
 
-// startNodes starts the nodes together, each with all others as seeds; the first
-// may be ready alone.
+// startNodes starts the nodes together, each with all others as seeds; the first one may
+// be ready alone.
 func (c *Cluster) startNodes() error {
 	nodes := make([]*Node, c.config.Nodes)
 	for i := range nodes {
@@ -248,22 +249,23 @@ func (c *Cluster) Node(id string) *Node {
 	return nil
 }
 
-// Nodes returns all nodes that were started, in that order, ended ones too.
+// Nodes returns all nodes in the order in which they were started, including those that
+// have ended.
 func (c *Cluster) Nodes() []*Node {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.nodes)
 }
 
-// Routes returns the routes that are processes of their own: none where the route
-// is a function.
+// Routes returns the routes that are processes of their own. If the route is a function,
+// there are none.
 func (c *Cluster) Routes() []*Process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.routes)
 }
 
-// RouteURLs returns the addresses that clients are given.
+// RouteURLs returns the URLs that clients use for the routes.
 func (c *Cluster) RouteURLs() []string {
 	var urls []string
 	for _, address := range c.frontAt {
@@ -292,8 +294,9 @@ func (c *Cluster) Dir() string { return c.dir }
 // stopGrace is how long a program may take to stop before it is killed.
 const stopGrace = 12 * time.Second
 
-// Stop ends everything that Start started, nodes first, so that they can report to
-// the route who left. The error names the programs that ended with another status than 0.
+// Stop ends everything that Start started, nodes first, so that they can report to the
+// route which sessions have ended. The error names the programs that ended with another
+// status than 0.
 func (c *Cluster) Stop() error {
 	var nodes []*Process
 	for _, n := range c.Nodes() {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// nodeCommand is a node's command line, which is all that it is told: one that was
-// killed is started again by making it anew. The seeds are gossip addresses of others.
+// nodeCommand returns a node's command line. A node needs nothing else, so a killed node
+// is restarted by the same command line. The seeds are gossip addresses of other nodes.
 func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
 	args := []string{
 		"-id", node.ID, "-listen", node.Client, "-http", node.HTTP, "-gossip", node.Gossip, "-auth", c.config.Auth,
@@ -34,12 +34,13 @@ func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
 	args = append(args, c.identityFlags("-identity", node.ID)...)
 	args = append(args, c.tlsFlags("-route-tls-ca")...)
 	if c.config.Route == RouteLambda {
-		args = append(args, "-plain-hop") // it offers no streams, and each try to open one would be an invocation
+		args = append(args, "-plain-hop") // a function offers no streams, and each try to open one would be an invocation
 	}
 	return c.command("server", append(append(args, c.config.ServerFlags...), flags...))
 }
 
-// routeCommand is the route's command line; a function listens at no address.
+// routeCommand returns the route's command line. For a function, address is empty,
+// because it does not listen.
 func (c *Cluster) routeCommand(address string) []string {
 	args := append([]string{
 		"-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
@@ -55,11 +56,11 @@ func (c *Cluster) routeCommand(address string) []string {
 	return c.command("route", args)
 }
 
-// storeFlags are the flags of a program that serves a route.
+// storeFlags returns the flags of a program that serves a route.
 func (c *Cluster) storeFlags() []string {
 	flags := c.StoreFlags()
 	if c.config.Route == RouteLambda && c.config.Auth == "open" {
-		flags = append(flags, "-limits", "off") // a function does not know that it is on this machine
+		flags = append(flags, "-limits", "off") // otherwise a function would limit the users, because it does not know that it is on their machine
 	}
 	flags = append(flags, c.config.RouteFlags...)
 	if c.config.Redis == "embedded" {
@@ -68,12 +69,12 @@ func (c *Cluster) storeFlags() []string {
 	return flags
 }
 
-// command is the command line of one of our programs.
+// command returns the command line of one of our programs.
 func (c *Cluster) command(program string, args []string) []string {
 	return append(append(slices.Clone(c.config.Program), program), args...)
 }
 
-// gossipOf are the gossip addresses of the nodes but one.
+// gossipOf returns the gossip addresses of all nodes except one.
 func gossipOf(nodes []*Node, except *Node) []string {
 	var seeds []string
 	for _, n := range nodes {

@@ -19,44 +19,46 @@ type Config struct {
 	// three masters with a replica each. Any other value is the URL of a store that
 	// runs already.
 	Redis  string
-	Clock  bool   // the spawned store of "persist" has a clock that can be set
+	Clock  bool   // the store of "persist" gets a clock that can be set
 	Clocks bool   // nodes and routes have clocks that can be set, see Process.SetClock
 	ZK     string // empty: none; "spawn", or host:port of one that runs already
 	Auth   string // "open" (default), "password" or "jwt", with RouteFlags for its keys
 	Dir    string // logs and data; empty: a temporary folder that Stop removes
 	Routes int    // zero: 1
 	Route  string // RouteServer (default) or RouteLambda
-	// WithRoute has each node serve a route in its own process, and no others:
-	// Routes and Route do not count.
+	// WithRoute makes each node serve a route in its own process. There are no other
+	// routes then, and Routes and Route are ignored.
 	WithRoute bool
 
-	// CA makes the certificates of all processes, which then take TLS only, and have a
-	// cluster key, so that gossip is encrypted, too. A spawned store takes TLS only, too, and
-	// wants certificates of its clients; the embedded one is plain. nil: nothing speaks TLS.
+	// CA signs the certificates of all processes, which then accept only TLS. They also
+	// have a cluster key, so that gossip is encrypted, too. A store that Start starts
+	// accepts only TLS, too, and requires certificates from its clients. The embedded
+	// store is plain. nil: nothing speaks TLS.
 	CA *localca.CA
 
-	// Keys gives each process a key and a certificate of its own, and the cluster a cluster
-	// key, which alone proves nothing then.
+	// Keys gives each process a key and a certificate of its own. The cluster also has a
+	// cluster key, but that alone does not prove who a process is.
 	Keys bool
 
-	// Front puts something in front of the route at an address, as a load balancer: nodes
-	// and clients use the address that it returns. stop is called by Stop.
+	// Front starts a proxy in front of the route at an address, as a load balancer would
+	// be. Nodes and clients use the address that it returns. Stop calls the returned
+	// function stop.
 	Front func(route string) (address string, stop func(), err error)
 
-	// Program is the command line that Start puts in front of a program's name
-	// ("server", "route") and flags; nil: this very binary.
+	// Program is the beginning of each command line. A program's name ("server", "route")
+	// and its flags follow. nil: the present binary.
 	Program []string
-	// Fixed asks for the ports that people know where they are free; otherwise
-	// all are chosen by the system, which is what tests want.
+	// Fixed makes processes use the well-known ports if they are free. Otherwise the
+	// system chooses all ports, as tests need it.
 	Fixed bool
 	// ServerFlags and RouteFlags are added to the flags of every node and of every
 	// program that serves a route.
 	ServerFlags, RouteFlags []string
 }
 
-// Values of Config.Route. Lambda instances stand behind an HTTP front end at each
-// route's address. They start on demand, are frozen between requests, and are killed
-// now and then, which needs Signals. Such a cluster has a cluster key.
+// Values of Config.Route. Lambda instances stand behind an HTTP front end at each route's
+// address. They start on demand and are frozen between requests. Some of them are killed.
+// This works only if Signals is true. Such a cluster has a cluster key.
 const (
 	RouteServer = "server"
 	RouteLambda = "lambda"

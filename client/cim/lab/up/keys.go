@@ -9,14 +9,14 @@ import (
 	"github.com/cim-go/cim/proto/cert"
 )
 
-// keyLife is how long the certificates of a cluster last: no test runs longer.
+// keyLife is how long the certificates of a cluster are valid. No test runs longer.
 const keyLife = 30 * 24 * time.Hour
 
 // maxWeight is the largest weight with which a node of a cluster may join.
 const maxWeight = 16
 
-// makeOperator makes the operator's key, which stays in this process, and the routes'
-// identity, which all routes share.
+// makeOperator makes two things. One is the operator's key, which stays in this process.
+// The other is an identity that all routes share.
 func (c *Cluster) makeOperator() error {
 	if !c.config.Keys {
 		return nil
@@ -38,7 +38,7 @@ func (c *Cluster) identify(role cert.Role, id string) (path string, err error) {
 	path = c.identityFile(id)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.identified[id] { // a file of an earlier run does not count
+	if c.identified[id] { // a file of an earlier run is not used
 		return path, nil
 	}
 	of := cert.Certificate{Role: role, ID: id, NotAfter: time.Now().Add(keyLife)}
@@ -67,14 +67,14 @@ func (c *Cluster) OperatorIdentity() string {
 	return c.identityFile("operator")
 }
 
-// Identify returns the file with the identity of a further node, which only a cluster with
-// Config.Keys has. It makes the file if there is none.
+// Identify returns the file with the identity of a further node, and makes it if there is
+// none. It needs Config.Keys.
 func (c *Cluster) Identify(node string) (path string, err error) {
 	return c.identify(cert.Node, node)
 }
 
-// identityFlags are the flags by which a process proves itself. The parameter flag names
-// the one of the identity.
+// identityFlags returns the flags for the identity of a process. The parameter flag is
+// the name of the flag that has the identity's file.
 func (c *Cluster) identityFlags(flag, id string) []string {
 	if c.operator == nil {
 		return nil

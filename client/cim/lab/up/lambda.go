@@ -17,7 +17,7 @@ import (
 // ends.
 const killEvery = 40
 
-// functions are the routes of a cluster whose route is a function: one program,
+// functions has the routes of a cluster whose route is a function. There is one function,
 // with an HTTP front end at the address of each route.
 type functions struct {
 	function *faas.Function
@@ -26,8 +26,8 @@ type functions struct {
 	serving  sync.WaitGroup
 }
 
-// makeKey makes the cluster key that a function needs, or gossip to be encrypted, and
-// leaves it in a file for everybody of the cluster.
+// makeKey makes the cluster key, if a function or the encryption of gossip needs one. It
+// puts the key into a file for all processes of the cluster.
 func (c *Cluster) makeKey() error {
 	if c.config.Route != RouteLambda && c.config.CA == nil && !c.config.Keys {
 		return nil
@@ -70,7 +70,7 @@ func (f *functions) serve(address string) error {
 	}
 	server := &http.Server{Handler: &faas.Front{Function: f.function, Shape: faas.Shapes[0]}, ReadHeaderTimeout: 5 * time.Second}
 	f.servers = append(f.servers, server)
-	f.serving.Go(func() { _ = server.Serve(listener) }) // stop ends it
+	f.serving.Go(func() { _ = server.Serve(listener) }) // stop ends the server
 	return nil
 }
 
@@ -85,8 +85,8 @@ func (f *functions) stop() {
 	f.log.Close()
 }
 
-// Functions returns the figures of the instances of a route that is a function; nil: it
-// is none.
+// Functions returns the figures of the instances, if the route is a function. Otherwise
+// it returns nil.
 func (c *Cluster) Functions() *faas.Stats {
 	if c.functions == nil {
 		return nil
@@ -95,13 +95,13 @@ func (c *Cluster) Functions() *faas.Stats {
 	return &stats
 }
 
-// SpareFunctions kills no more instances of a route that is a function.
+// If the route is a function, SpareFunctions ends the killing of its instances.
 func (c *Cluster) SpareFunctions() {
 	if c.functions != nil {
 		c.functions.function.Spare()
 	}
 }
 
-// ClusterKey returns the cluster key as flags take it, or nothing: then none is
-// needed, and everything listens on loopback.
+// ClusterKey returns the cluster key in the form of the flags. It returns an empty text
+// if there is none, because everything listens on loopback.
 func (c *Cluster) ClusterKey() string { return c.key }

@@ -20,16 +20,16 @@ import (
 // again. It can be killed, paused and stopped from any goroutine.
 type Process struct {
 	Name string // node-1, route
-	URL  string // of its HTTP, where /healthz and /readyz are
-	Log  string // path of its log, of all its lives
+	URL  string // base URL for /healthz and /readyz
+	Log  string // path of its log, which continues after a restart
 
-	http  *http.Client // nil: probes
-	clock string       // path of what its clock is wrong by; empty: it is the machine's
+	http  *http.Client // client for calls of the process; nil: the variable probes
+	clock string       // path of the file with the error of its clock; empty: it uses the machine's clock
 
-	life atomic.Pointer[life] // the present one, or the last
+	life atomic.Pointer[life] // the present life; if the process does not run, the last one
 }
 
-// life is from one start to its end.
+// life is the process from one start to its end.
 type life struct {
 	process *os.Process
 	began   time.Time
@@ -39,7 +39,7 @@ type life struct {
 	err error
 }
 
-// launch runs the program; it lives until it ends by itself, Stop or Kill.
+// launch starts the program. It runs until it ends by itself, or until Stop or Kill.
 func (c *Cluster) launch(name, url string, command []string) (*Process, error) {
 	p := &Process{Name: name, URL: url, Log: filepath.Join(c.dir, name+".log"), http: c.http}
 	if c.config.Clocks {
@@ -48,7 +48,7 @@ func (c *Cluster) launch(name, url string, command []string) (*Process, error) {
 	return p, p.begin(command)
 }
 
-// begin starts a life. The one before has ended.
+// begin starts the program again. The life before must have ended.
 func (p *Process) begin(command []string) error {
 	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -76,15 +76,15 @@ func (p *Process) begin(command []string) error {
 // PID returns the process id.
 func (p *Process) PID() int { return p.life.Load().process.Pid }
 
-// Began is when the present life began, or the last.
+// Began returns when the process was last started.
 func (p *Process) Began() time.Time { return p.life.Load().began }
 
-// Done is closed when the process has ended. A process that is started again has
-// another.
+// Done returns a channel that is closed when the process has ended. After a restart there
+// is another channel.
 func (p *Process) Done() <-chan struct{} { return p.life.Load().done }
 
-// Err returns how the process ended: nil if with status 0. It blocks until it has.
-// A process that is started again has another end.
+// Err blocks until the process has ended, and returns nil if its status was 0. After a
+// restart it waits for the next end.
 func (p *Process) Err() error {
 	l := p.life.Load()
 	<-l.done
@@ -101,7 +101,7 @@ func (p *Process) Kill() {
 // ErrNoPause is returned where the system has no Signals.
 var ErrNoPause = fmt.Errorf("this system cannot pause processes: %w", errors.ErrUnsupported)
 
-// Pause stops the process in its tracks until Resume. The error may be ErrNoPause.
+// Pause makes the process stand still until Resume. The error may be ErrNoPause.
 func (p *Process) Pause() error { return p.signal("pause", pause) }
 
 // Resume undoes Pause.
@@ -114,14 +114,14 @@ func (p *Process) signal(what string, send func(*os.Process) error) error {
 	return nil
 }
 
-// Stop asks the process to end, waits, and kills it if it takes longer than
-// grace; without Signals at once. The error says how the process failed if it then ended
-// with another status than 0. A program with the race detector does that after a race. Stop
-// returns nil for a process that had ended before: see Err.
+// Stop asks the process to end, waits, and kills it if it takes longer than grace.
+// Without Signals it kills the process at once. If the process ends with a status other
+// than 0, the error says how it failed. A program with the race detector does that after
+// a race. Stop returns nil for a process that had ended before (see Err).
 func (p *Process) Stop(grace time.Duration) error {
 	l := p.life.Load()
 	_ = resume(l.process)                         // a paused process does not get the next signal
-	if l.process.Signal(syscall.SIGTERM) != nil { // it has ended, or cannot be asked to
+	if l.process.Signal(syscall.SIGTERM) != nil { // it has ended, or this system has no such signal
 		p.Kill()
 		return nil
 	}
@@ -133,8 +133,8 @@ func (p *Process) Stop(grace time.Duration) error {
 	return p.failure()
 }
 
-// failure returns an error with the end of the log if the process, which has ended,
-// ended with a status of its own other than 0.
+// failure returns an error with the end of the log, if the process has ended by itself
+// with a status other than 0.
 func (p *Process) failure() error {
 	err := p.Err()
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || !exit.Exited() {
@@ -151,7 +151,7 @@ func (p *Process) HTTP() *http.Client {
 	return p.http
 }
 
-// probes asks processes without TLS.
+// probes is the client for processes without TLS.
 var probes = &http.Client{Timeout: probeTime}
 
 // WaitReady blocks until the process says that it is ready, ends, or ctx does.
@@ -164,7 +164,7 @@ func (p *Process) WaitReady(ctx context.Context) error {
 		if why != "" {
 			reason = why
 		}
-		if ok && p.Running() { // or somebody else is, at its address
+		if ok && p.Running() { // otherwise another program may have answered at that address
 			return nil
 		}
 		select {
@@ -191,7 +191,7 @@ func (p *Process) ready(ctx context.Context) (why string, ok bool) {
 		return "", true
 	}
 	line := make([]byte, 200)
-	n, _ := answer.Body.Read(line) // the reason is a courtesy
+	n, _ := answer.Body.Read(line) // without the reason, the error is only less clear
 	return strings.TrimSpace(string(line[:n])), false
 }
 
@@ -206,7 +206,7 @@ func (p *Process) lastLine() string {
 }
 
 // tailSize is how many bytes of a log an error has. If the log has a report of a race or
-// a crash, the error has as many bytes from there.
+// a crash, the error has that many bytes from the beginning of the report.
 const tailSize = 8 << 10
 
 // tail returns the end of the log, or the first report of a race or a crash in it.
@@ -224,8 +224,8 @@ func (p *Process) tail() string {
 	return string(b[max(0, len(b)-tailSize):])
 }
 
-// stopAll stops the processes side by side and waits for all. The error has those of
-// Stop.
+// stopAll stops all processes at the same time, and waits for all of them. The error
+// joins the errors of Stop.
 func stopAll(processes []*Process, grace time.Duration) error {
 	errs := make([]error, len(processes))
 	var wait sync.WaitGroup

@@ -51,8 +51,8 @@ func (c *Cluster) startStore(ctx context.Context) error {
 	return c.leavePassword()
 }
 
-// leavePassword leaves the store's password, if it has one, in a file for routes. Flags
-// are shown by any list of processes.
+// leavePassword puts the store's password, if it has one, into a file for routes. A flag
+// would be visible in any list of processes.
 func (c *Cluster) leavePassword() error {
 	if c.password == "" {
 		return nil
@@ -65,8 +65,9 @@ func (c *Cluster) leavePassword() error {
 
 func (c *Cluster) passwordFile() string { return filepath.Join(c.dir, "redis.password") }
 
-// splitPassword returns the URL of a store without its password, and the password. A URL
-// that it cannot read is returned as it is, for the program that gets it to refuse.
+// splitPassword returns the URL of a store without its password, and the password. If it
+// cannot parse the URL, it returns it unchanged, and the program that gets it will refuse
+// it.
 func splitPassword(store string) (bare, password string) {
 	scheme, rest, ok := strings.Cut(store, "://")
 	end := strings.IndexAny(rest, "/?")
@@ -93,8 +94,8 @@ func (c *Cluster) startServer(ctx context.Context) error {
 	config := redistest.Config{Dir: filepath.Join(c.dir, "redis"), TLS: c.tls.redis, Password: c.password}
 	if c.config.Redis == "persist" {
 		config.Persist = true
-		// By default the write may wait two seconds for a slow disk: an answer that
-		// was given meanwhile would not survive a kill.
+		// By default, a write to a slow disk may be delayed by two seconds. Data that the
+		// server acknowledged meanwhile would not survive a kill.
 		config.Args = []string{"--appendfsync", "always"}
 		if err := c.makeClock(ctx); err != nil {
 			return err
@@ -117,15 +118,16 @@ func (c *Cluster) makeClock(ctx context.Context) (err error) {
 	if c.clock, err = redistest.NewClock(ctx, filepath.Join(c.dir, "clock")); err != nil {
 		return err
 	}
-	c.closers = append(c.closers, func() { _ = c.clock.Close() }) // nothing is read from it any more
+	c.closers = append(c.closers, func() { _ = c.clock.Close() }) // no process uses the clock any more
 	return nil
 }
 
-// Store returns the URL of the store. It has the password: give StoreFlags to a program.
+// Store returns the URL of the store. It contains the password, so pass StoreFlags to
+// programs instead.
 func (c *Cluster) Store() string { return c.store }
 
-// StoreFlags returns the flags by which a program that serves a route finds the store. They
-// show no password.
+// StoreFlags returns the flags with which a program that serves a route connects to the
+// store. They do not contain the password.
 func (c *Cluster) StoreFlags() []string {
 	bare, _ := splitPassword(c.store)
 	flags := []string{"-redis", bare}
@@ -144,8 +146,9 @@ func (c *Cluster) Sentinel() *redistest.Sentinel { return c.sentinel }
 // RedisCluster returns the Redis Cluster that Start spawned, or nil.
 func (c *Cluster) RedisCluster() *redistest.Cluster { return c.cluster }
 
-// Primaries returns the servers of the store that take writes, as far as Start spawned
-// them; none of another store. It fails while they are not known.
+// Primaries returns the servers of the store that take writes. If Start has not started
+// the store, there are none. While it is not known which servers these are, Primaries
+// returns an error.
 func (c *Cluster) Primaries(ctx context.Context) ([]*redistest.Server, error) {
 	switch {
 	case c.redis != nil:
@@ -159,8 +162,8 @@ func (c *Cluster) Primaries(ctx context.Context) ([]*redistest.Server, error) {
 	return nil, nil
 }
 
-// StoresEnded returns the addresses of servers of the store that Start spawned and that do
-// not run.
+// StoresEnded returns the addresses of those servers of the store that Start has started
+// and that do not run any more.
 func (c *Cluster) StoresEnded() []string {
 	var servers []*redistest.Server
 	switch {

@@ -9,14 +9,14 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// tlsFiles are the files of a cluster whose processes speak TLS. All have the same
-// certificate, which is one for this machine.
+// tlsFiles has the files of a cluster whose processes speak TLS. All processes share one
+// certificate, which is valid for this machine.
 type tlsFiles struct {
 	ca, cert, key string
 	redis         *redistest.TLS // nil: plain
 }
 
-// probeTime is how long a process may take to answer: it answers at once or not at all.
+// probeTime is how long a process may take to answer a probe.
 const probeTime = time.Second
 
 func (c *Cluster) makeTLS() error {
@@ -52,7 +52,7 @@ func (c *Cluster) url(address string) string {
 	return "http://" + address
 }
 
-// seed returns a node's internal HTTP as -ring takes it.
+// seed returns the address of a node's internal HTTP in the form of the flag -ring.
 func (c *Cluster) seed(address string) string {
 	if c.config.CA != nil {
 		return "https://" + address
@@ -60,7 +60,8 @@ func (c *Cluster) seed(address string) string {
 	return address
 }
 
-// tlsFlags are the flags of a process that calls others, whose authority trust names.
+// tlsFlags returns the flags of a process that speaks TLS and calls others. The parameter
+// trust is the name of the flag for the authority of these others.
 func (c *Cluster) tlsFlags(trust string) []string {
 	if c.config.CA == nil {
 		return nil

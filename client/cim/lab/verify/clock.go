@@ -7,14 +7,14 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 )
 
-// The run's own clock: a timer of clockTick that comes later than clockLate behind
-// its time says that nobody had time to keep a promise meanwhile.
+// The run checks its own clock. If a timer of clockTick comes more than clockLate too
+// late, the machine was so busy that no program could keep promises about time meanwhile.
 const (
 	clockTick = 100 * time.Millisecond
 	clockLate = 200 * time.Millisecond
 )
 
-// keepTime notes until ctx ends which moments are not to be counted.
+// keepTime records, until ctx ends, at which moments times must not be judged.
 func keepTime(ctx context.Context, book *ledger.Writer) {
 	tick := time.NewTicker(clockTick)
 	defer tick.Stop()

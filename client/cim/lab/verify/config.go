@@ -12,33 +12,33 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/verify/fault"
 )
 
-// ErrConfig is wrapped by the error for a wrong Config.
+// ErrConfig is the error for a wrong Config. Run returns an error that wraps it.
 var ErrConfig = errors.New("flags of verify")
 
-// Config says what to run. All fields but Dir and Out are needed, except where a zero has
-// a meaning.
+// Config says what to run. A field is required unless its comment gives its zero value a
+// meaning. Dir and Out are optional, too.
 type Config struct {
 	Seed     uint64
 	Duration time.Duration // of the traffic; the run takes some seconds more
 	Faults   []string      // names, or "all"
 	Store    string        // its form: one of Stores; empty: Auto
-	Ack      string        // what routes call accepted: AckPrimary or AckReplica
+	Ack      string        // when routes accept a message: AckPrimary or AckReplica
 	Users    int           // at least 2
-	CIMShare int           // percent of them that have a CIM client, too; zero: see crowd.Config
+	CIMShare int           // percent of the users that also have a CIM client; zero: see crowd.Config
 	Nodes    int
 	Routes   int
-	Route    string        // what routes are, see up.Config; empty: servers
+	Route    string        // how routes run, see up.Config; empty: as servers
 	Auth     string        // mode of accounts: AuthOpen or AuthPassword; empty: AuthOpen
-	TLS      bool          // every hop speaks TLS, of an authority that is made for the run; includes Keys
+	TLS      bool          // every connection uses TLS, with an authority that is made for the run; includes Keys
 	Keys     bool          // each process has a key and a certificate of its own
-	Rate     float64       // messages a second, of all users together
+	Rate     float64       // messages per second, of all users together
 	Limits   string        // what routes allow one account: off, default, or a file of limits; empty: off, because routes are on this machine
-	Keep     int           // messages that a log keeps at most; zero: the route's default
-	Settle   time.Duration // how long what is owed may take when all is healed
+	Keep     int           // the largest number of messages in a log; zero: the route's default
+	Settle   time.Duration // how long missing messages may take after the last fault was healed
 	Dir      string        // for the ledger, logs and data; empty: a temporary one, kept if there are violations
 	Out      io.Writer     // progress and verdict; nil: nowhere
 
-	NoNetwork string // why the run is in no network of its own; empty: it is, see fault.OwnNetwork
+	NoNetwork string // why the run has no network of its own; empty: it has one, see fault.OwnNetwork
 }
 
 // The modes of accounts. CIM clients can log in with AuthOpen only.
@@ -48,11 +48,12 @@ const (
 )
 
 // Settle is how long everything may take to be shown after the last fault is healed.
-// Reconciliation finds within 30 s what was not pushed, and a client that failed often
-// pauses for at most 30 s.
+// Reconciliation finds messages that were not pushed within 30 s. A client that failed
+// often pauses for at most 30 s.
 const Settle = 75 * time.Second
 
-// check returns the chosen faults, or the first mistake in c, wrapping ErrConfig.
+// check returns the chosen faults. If there is a mistake in c, it returns an error that
+// wraps ErrConfig.
 func (c Config) check() ([]fault.Fault, error) {
 	for _, check := range []struct {
 		wrong bool

@@ -14,11 +14,11 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// askTime is how long a process may take to tell what it holds.
+// askTime is how long a process may take to report its goroutines and memory.
 const askTime = 10 * time.Second
 
-// noteHeld writes down what each process of the cluster holds, by its metrics. A
-// function has none.
+// noteHeld records how many goroutines and how much memory each process of the cluster
+// has, from its metrics. A function has no metrics.
 func noteHeld(ctx context.Context, cluster *up.Cluster, book *ledger.Writer) error {
 	processes := cluster.Routes()
 	for _, n := range cluster.Nodes() {
@@ -55,7 +55,7 @@ func heldBy(ctx context.Context, p *up.Process) (*ledger.Held, error) {
 	lines := bufio.NewScanner(answer.Body)
 	for lines.Scan() {
 		name, value, _ := strings.Cut(lines.Text(), " ")
-		n, _ := strconv.ParseFloat(value, 64) // other lines have other values
+		n, _ := strconv.ParseFloat(value, 64) // the value is a number on the lines that are used
 		switch name {
 		case "go_goroutines":
 			held.Goroutines = int(n)

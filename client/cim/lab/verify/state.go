@@ -13,10 +13,10 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// stateTime is how long the store may take to tell all sessions.
+// stateTime is how long the store may take to return its state.
 const stateTime = 20 * time.Second
 
-// noteSessions writes down which sessions the store has, as routes would read them.
+// noteSessions records which sessions the store has, read in the way of routes.
 func noteSessions(ctx context.Context, cluster *up.Cluster, people *crowd.Crowd, book *ledger.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, stateTime)
 	defer cancel()
@@ -38,8 +38,8 @@ func noteSessions(ctx context.Context, cluster *up.Cluster, people *crowd.Crowd,
 	return nil
 }
 
-// noteState writes down what else the store has, as it stands there: cursors and
-// changes of groups under way, of users, and leases of nodes, of groups.
+// noteState records the rest of the store's state, read directly from its keys. These are
+// the cursors and unfinished changes of users, and the leases of groups.
 func noteState(ctx context.Context, cluster *up.Cluster, book *ledger.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, stateTime)
 	defer cancel()
@@ -67,7 +67,7 @@ func noteState(ctx context.Context, cluster *up.Cluster, book *ledger.Writer) er
 }
 
 func idIn(key, before, behind string) int64 {
-	id, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimPrefix(key, before), behind), 10, 64) // the pattern says so
+	id, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimPrefix(key, before), behind), 10, 64) // the pattern matches only keys of this form
 	return id
 }
 
@@ -96,7 +96,7 @@ func noteLeases(group int64, fields map[string]string, clock time.Time, book *le
 	for node, value := range fields {
 		column := strings.Split(value, "\t")
 		if node == "" || len(column) != 3 {
-			continue // the field that keeps the key there
+			continue // this field is no lease, and only keeps the key existing
 		}
 		end, _ := strconv.ParseInt(column[2], 10, 64)
 		book.Write(ledger.Record{Kind: ledger.Leased, Group: group, Node: node, Lasted: time.UnixMilli(end).Sub(clock).Microseconds()})

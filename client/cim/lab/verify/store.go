@@ -9,33 +9,32 @@ import (
 
 // The forms of the store.
 const (
-	Auto     = "auto"     // what the faults need; the seed chooses among several
+	Auto     = "auto"     // the form that the faults need; if several are possible, the seed chooses
 	Single   = "single"   // one redis-server
 	Sentinel = "sentinel" // a primary with replicas, and Sentinels
 	Cluster  = "cluster"  // a Redis Cluster with replicas
 )
 
-// Stores are all forms.
+// Stores has all forms.
 var Stores = []string{Auto, Single, Sentinel, Cluster}
 
-// When routes call a message accepted: when it is stored on the primary, or on a
-// replica, too.
+// When routes accept a message: when it is stored on the primary, or also on a replica.
 const (
 	AckPrimary = "primary"
 	AckReplica = ledger.AckReplica
 )
 
-// spawned is what package up calls the forms.
+// spawned has the names of the forms in package up.
 var spawned = map[string]string{Single: "persist", Sentinel: "sentinel", Cluster: "cluster"}
 
-// needs are the faults that only one form can have.
+// needs has the faults that only one form can have, and that form.
 var needs = map[string]string{
 	"redis-kill": Single, "redis-cut": Single, "clock-skew": Single, "store-empty": Single, "store-older": Single,
 	"redis-failover": Sentinel, "replica-pause": Sentinel, "redis-cluster-failover": Cluster, "slot-migration": Cluster,
 }
 
-// storeFor returns the form that a run with these faults has. Replicas are needed
-// to accept on them.
+// storeFor returns the form of the store for a run with these faults. If ack is
+// AckReplica, the form must have replicas.
 func storeFor(form, ack string, seed uint64, faults []fault.Fault) string {
 	if form != Auto && form != "" {
 		return form

@@ -21,9 +21,9 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// Run runs everything and returns the verdict on the ledger it wrote. It blocks;
-// when ctx ends the traffic does, and what happened so far is judged. So is a run
-// that something cut short, such as a fault that cannot be healed. An error means
+// Run runs everything and returns the verdict on the ledger that it wrote. It blocks. If
+// ctx ends, the traffic ends, and everything up to then is judged. A run that was cut
+// short, for example by a fault that cannot be healed, is judged, too. An error means
 // that there was no run.
 func Run(ctx context.Context, c Config) (ledger.Verdict, error) {
 	faults, err := c.check()
@@ -39,7 +39,7 @@ func Run(ctx context.Context, c Config) (ledger.Verdict, error) {
 			return ledger.Verdict{}, fmt.Errorf("make folder: %w", err)
 		}
 	} else if old, _ := os.ReadDir(c.Dir); len(old) > 0 {
-		// Its store and histories would bring back the messages of another run.
+		// The store and the histories in it would bring back messages of another run.
 		return ledger.Verdict{}, fmt.Errorf("%w: the folder %s is not empty", ErrConfig, c.Dir)
 	}
 	path := filepath.Join(c.Dir, "ledger.jsonl")
@@ -68,8 +68,8 @@ func Check(path string) (ledger.Verdict, error) {
 	return judge.Verdict(), nil
 }
 
-// write runs everything and leaves a ledger at path, which says so if something cut
-// the run short.
+// write runs everything and writes the ledger to path. If the run was cut short, the
+// ledger says so.
 func (c Config) write(ctx context.Context, faults []fault.Fault, path string) error {
 	watcher := newWatcher(c.Out)
 	c.Store = storeFor(c.Store, c.Ack, c.Seed, faults)
@@ -91,7 +91,7 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 		return err
 	}
 	stop := sync.OnceValue(cluster.Stop)
-	defer func() { _ = stop() }() // its error is in the ledger, if there is one
+	defer func() { _ = stop() }() // an error of stop is in the ledger
 	book, err := ledger.Create(path, watcher.hear)
 	if err != nil {
 		return err
@@ -115,10 +115,10 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	return book.Close()
 }
 
-// nodeAt returns what names the node at an address for clients.
+// nodeAt returns a function that returns the id of the node with an address for clients.
 func nodeAt(cluster *up.Cluster) func(address string) (id string) {
 	return func(address string) string {
-		for _, node := range slices.Backward(cluster.Nodes()) { // the latest there
+		for _, node := range slices.Backward(cluster.Nodes()) { // the latest node that had the address
 			if node.Client == address {
 				return node.ID
 			}
@@ -147,7 +147,7 @@ func (c Config) authority() (*localca.CA, error) {
 	if !c.TLS {
 		return nil, nil
 	}
-	dir, err := filepath.Abs(filepath.Join(c.Dir, "tls")) // servers have working folders of their own
+	dir, err := filepath.Abs(filepath.Join(c.Dir, "tls")) // the path must be absolute, because servers have working folders of their own
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
 	}
@@ -157,8 +157,9 @@ func (c Config) authority() (*localca.CA, error) {
 	return localca.New(dir)
 }
 
-// keysFor returns the file of the routes' keys if they are to change, or nil: then
-// the store has the key. A store that comes back empty is to have lost that, too.
+// keysFor returns the file of the routes' keys if a fault changes them. Otherwise it
+// returns nil and the store has the key, so that a store which comes back empty has lost
+// the key, too.
 func (c Config) keysFor(faults []fault.Fault) (*fault.RouteKeys, error) {
 	names := namesOf(faults)
 	if !slices.Contains(names, "route-key") || c.Store == Single && slices.Contains(names, "store-empty") {
@@ -167,8 +168,8 @@ func (c Config) keysFor(faults []fault.Fault) (*fault.RouteKeys, error) {
 	return fault.NewRouteKeys(c.Dir)
 }
 
-// start starts the cluster with what the faults need, as far as this machine has
-// it. noZK says why there is no ZooKeeper.
+// start starts the cluster with everything that the faults need and this machine has. If
+// there is no ZooKeeper, noZK is the reason.
 func (c Config) start(ctx context.Context, faults []fault.Fault, ca *localca.CA, repeaters *fault.Repeaters, keys *fault.RouteKeys) (cluster *up.Cluster, noZK string, err error) {
 	config := c.cluster(faults, repeaters, keys)
 	config.CA = ca
@@ -194,7 +195,7 @@ func (c Config) start(ctx context.Context, faults []fault.Fault, ca *localca.CA,
 func (c Config) cluster(faults []fault.Fault, repeaters *fault.Repeaters, keys *fault.RouteKeys) up.Config {
 	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Route: c.Route, Redis: spawned[c.Store], Dir: c.Dir, Keys: c.Keys || c.TLS, Auth: c.Auth}
 	if c.Auth == AuthPassword {
-		config.RouteFlags = append(config.RouteFlags, "-everyone", "user") // as in open mode: there is traffic to everyone
+		config.RouteFlags = append(config.RouteFlags, "-everyone", "user") // as in open mode, users may write to everyone
 	}
 	if c.Ack == AckReplica {
 		config.RouteFlags = append(config.RouteFlags, "-ack", c.Ack)
@@ -224,7 +225,7 @@ func (c Config) cluster(faults []fault.Fault, repeaters *fault.Repeaters, keys *
 	return config
 }
 
-// drive lets the crowd talk while things break, and sends it home.
+// drive makes the crowd talk while faults happen, and then ends it.
 func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Cluster, people *crowd.Crowd, noZK string, repeaters *fault.Repeaters, keys *fault.RouteKeys, book *ledger.Writer, watcher *watcher) error {
 	world := fault.NewWorld(cluster, people, noZK, c.NoNetwork, repeaters, keys)
 	plan := fault.Plan(c.Seed, c.Duration, possible(faults, world, book, watcher), world.Targets)
@@ -262,7 +263,7 @@ func (c Config) drive(ctx context.Context, faults []fault.Fault, cluster *up.Clu
 	return failed
 }
 
-// possible returns the faults that can happen here, and notes the others.
+// possible returns the faults that can happen here, and records the others in the ledger.
 func possible(faults []fault.Fault, world *fault.World, book *ledger.Writer, watcher *watcher) []fault.Fault {
 	var list []fault.Fault
 	for _, f := range faults {
@@ -276,7 +277,7 @@ func possible(faults []fault.Fault, world *fault.World, book *ledger.Writer, wat
 	return list
 }
 
-// whom returns the device that was hit, or nothing.
+// whom returns the device that was hit, or zero values if none was.
 func whom(w fault.Wound) (user int64, device string) {
 	if w.On != nil {
 		return w.On.Who()
@@ -284,8 +285,8 @@ func whom(w fault.Wound) (user int64, device string) {
 	return 0, ""
 }
 
-// hurt carries out the plan while there is traffic, and returns when that has
-// ended and all is healed.
+// hurt carries out the plan while there is traffic. It returns when the traffic has ended
+// and everything is healed.
 func (c Config) hurt(traffic context.Context, world *fault.World, plan []fault.Strike, book *ledger.Writer) error {
 	err := fault.Run(traffic, world, plan, fault.Told{
 		Broken: func(f fault.Fault, wound fault.Wound) {
@@ -309,7 +310,7 @@ func (c Config) hurt(traffic context.Context, world *fault.World, plan []fault.S
 	return fallen(world)
 }
 
-// fallen is an error that names the processes that ended by themselves, or nil.
+// fallen returns an error that names the processes that ended by themselves, or nil.
 func fallen(world *fault.World) error {
 	if names := world.Fallen(); len(names) > 0 {
 		return fmt.Errorf("ended by themselves: %s", strings.Join(names, ", "))

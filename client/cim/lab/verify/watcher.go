@@ -19,13 +19,13 @@ const (
 	// calm is how long nothing may be shown before the run counts as quiet. A second
 	// showing of a message would come within that time.
 	calm = 3 * time.Second
-	// found is when all messages in the store must have been found. Messages that are
-	// still not shown then were lost with a primary.
+	// found is how long devices may take to find all messages in the store. Messages that
+	// are not shown by then were lost with a primary.
 	found = 35 * time.Second
 )
 
-// watcher hears the ledger while it is written: to tell how far it is, and when
-// it is quiet. It does not judge.
+// watcher reads the ledger while it is written. It shows the progress, and notices when
+// everything is quiet. It does not judge.
 type watcher struct {
 	out   io.Writer
 	begun time.Time
@@ -35,8 +35,8 @@ type watcher struct {
 	mu     sync.Mutex
 	judge  *ledger.Judge
 	counts map[ledger.Kind]int
-	broken map[string]bool // what is broken now, devices left out
-	latest time.Time       // when something was shown
+	broken map[string]bool // what is broken now, without devices
+	latest time.Time       // when a message was last shown
 }
 
 func newWatcher(out io.Writer) *watcher {
@@ -59,7 +59,7 @@ func (w *watcher) hear(r ledger.Record) {
 	case ledger.Shown:
 		w.latest = time.Now()
 	case ledger.Broken:
-		if r.Device == "" && !r.Over { // of devices there are too many
+		if r.Device == "" && !r.Over { // faults of devices are left out, because there are too many
 			w.broken[r.Note] = true
 		}
 	case ledger.Healed:
@@ -67,7 +67,7 @@ func (w *watcher) hear(r ledger.Record) {
 	}
 }
 
-// watch prints a line now and then, until ctx ends.
+// watch prints a line about the progress from time to time, until ctx ends.
 func (w *watcher) watch(ctx context.Context) {
 	w.tasks.Go(func() {
 		tick := time.NewTicker(progressEvery)
@@ -100,8 +100,8 @@ func orNothing(list []string) string {
 	return strings.Join(list, ", ")
 }
 
-// settle waits until every message has an answer, nothing is owed and nothing is
-// shown any more, but no longer than limit.
+// settle waits until every message has an answer, no showing is missing, and nothing more
+// is shown. It waits for limit at most.
 func (w *watcher) settle(ctx context.Context, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -123,9 +123,9 @@ func (w *watcher) settle(ctx context.Context, limit time.Duration) {
 	}
 }
 
-// state is what is still to come.
+// state says what is still missing.
 type state struct {
-	owed, perhaps int // showings, see ledger.Judge.Owed
+	owed, perhaps int // missing showings, see ledger.Judge.Owed
 	waiting       int // messages without an answer
 	since         time.Duration
 }

@@ -17,9 +17,9 @@ type Process struct {
 	stdin io.Closer
 }
 
-// Start runs command, which must call Serve until its standard input ends, and
-// returns when it serves. The caller stops it; it ends with the caller, too,
-// however that does.
+// Start runs command, and returns when it serves. The command must call Serve until its
+// standard input ends. The caller stops it. It also ends if the caller's process ends in
+// any way.
 func Start(command []string) (*Process, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	stdin, err := cmd.StdinPipe()

@@ -11,21 +11,21 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// maxUser is the largest id: users are counted from 1.
+// maxUser is the largest id of a user. Ids begin with 1.
 const maxUser = 1 << 20
 
 // server has the connections, and no other state.
 type server struct {
 	loop   *evloop.Loop
-	users  []*evloop.Conn // by user; nil: not here
-	answer []byte         // to a login
+	users  []*evloop.Conn // by user; nil: the user is not connected
+	answer []byte         // the answer to a login
 	pong   []byte
 	place  int64  // number of the group's last message
-	push   []byte // the one that is passed on
+	push   []byte // the frame of the present message as it is forwarded
 }
 
-// Serve serves until ctx ends. It listens at a free port of this machine and
-// writes the address as a line to out.
+// Serve serves until ctx ends. It listens on a free port of this machine, and writes the
+// address as a line to out.
 func Serve(ctx context.Context, out io.Writer) error {
 	s := &server{answer: benchwire.LoginAnswer(), pong: benchwire.Ping()}
 	var err error

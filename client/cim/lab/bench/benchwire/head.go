@@ -32,7 +32,7 @@ type Head struct {
 	From  int64
 	To    int64
 	Group int64
-	Place int64 // number in the log; zero: it was not told
+	Place int64 // number in the log; zero: the frame does not have it
 	ID    []byte
 	Text  []byte
 }
@@ -96,7 +96,7 @@ func (h *Head) bytes(num protowire.Number, v []byte) {
 	}
 }
 
-// markNumber returns the number of an encoded mark, zero if it has none.
+// markNumber returns the number of an encoded mark, or zero if it has none.
 func markNumber(b []byte) int64 {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
@@ -116,5 +116,5 @@ func markNumber(b []byte) int64 {
 	return 0
 }
 
-// Number returns the number of a message of this run; false for any other.
+// Number returns the number of a message of this run, or false for any other message.
 func (h *Head) Number(tag *Tag) (n int, ok bool) { return tag.number(h.ID) }

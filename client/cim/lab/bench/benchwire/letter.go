@@ -15,7 +15,7 @@ const (
 	idSize     = tagSize + numberSize
 )
 
-// Tag is what the ids of a run begin with.
+// Tag is the beginning of the ids of all messages of a run.
 type Tag [tagSize]byte
 
 // NewTag returns a tag that no other run has.
@@ -28,11 +28,12 @@ func NewTag() Tag {
 // Letter is a message that is sent again and again, each time with the next
 // number.
 type Letter struct {
-	frame  []byte // with its length
-	digits []byte // of the number, within frame
+	frame  []byte // the encoded frame, with its length
+	digits []byte // the digits of the number, within frame
 }
 
-// NewLetter returns one for a user or a group, with a text of so many bytes.
+// NewLetter returns a Letter to a user or a group. The parameter text is the length of
+// its text in bytes.
 func NewLetter(tag Tag, to, group int64, text int) *Letter {
 	id := string(tag[:]) + strings.Repeat("0", numberSize)
 	frame, err := proto.AppendFrame(nil, &proto.Frame{
@@ -45,8 +46,8 @@ func NewLetter(tag Tag, to, group int64, text int) *Letter {
 	return &Letter{frame: frame, digits: frame[at : at+numberSize]}
 }
 
-// Frame returns the message with a number, ready to be sent. It is valid until
-// the next call.
+// Frame returns the encoded message with a number. The slice is valid until the next
+// call.
 func (l *Letter) Frame(number int) []byte {
 	const hex = "0123456789abcdef"
 	for i := range l.digits {
@@ -55,7 +56,8 @@ func (l *Letter) Frame(number int) []byte {
 	return l.frame
 }
 
-// number reads the number of an id that begins with tag.
+// number returns the number in an id that begins with tag. It returns false for any other
+// id.
 func (tag *Tag) number(id []byte) (n int, ok bool) {
 	if len(id) != idSize || !bytes.Equal(id[:tagSize], tag[:]) {
 		return 0, false
@@ -73,7 +75,8 @@ func (tag *Tag) number(id []byte) (n int, ok bool) {
 	return n, true
 }
 
-// Login returns the first frame of a connection. Without a ticket it is CIM's.
+// Login returns the first frame of a connection. If ticket is empty, it is a login of
+// CIM.
 func Login(user int64, ticket string) []byte {
 	f := &proto.Frame{Cmd: proto.Command_LOGIN_REQUEST, Ticket: ticket}
 	if ticket == "" {
@@ -82,13 +85,13 @@ func Login(user int64, ticket string) []byte {
 	return mustEncode(f)
 }
 
-// Ping returns the frame that keeps a silent connection.
+// Ping returns the frame that keeps a silent connection open.
 func Ping() []byte { return mustEncode(&proto.Frame{Cmd: proto.Command_PING}) }
 
 func mustEncode(f *proto.Frame) []byte {
 	b, err := proto.AppendFrame(nil, f)
 	if err != nil {
-		panic(err) // only for texts that are not UTF-8, and these are ours
+		panic(err) // only texts that are not UTF-8 fail, and all texts here are UTF-8
 	}
 	return b
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// AppendPush appends, with its length, the push of a message that was sent, as
-// long as a node's would be. Place is its number in the log; zero leaves it out.
+// AppendPush appends the frame, with its length, that pushes a sent message to a
+// receiver. It is as long as the frame of a node. The parameter place is the number in
+// the log. If it is zero, the frame has none.
 func AppendPush(b []byte, h *Head, from, place int64) []byte {
 	var buf [512]byte
 	m := buf[:0]

@@ -9,16 +9,16 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Upgrade returns the request that makes a connection a WebSocket. The key is the
-// same each time: it protects caches, of which there is none.
+// Upgrade returns the request that makes a connection a WebSocket. It has the same key
+// each time, because the key protects only caches, and there are none.
 func Upgrade(host string) []byte {
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
 		proto.PathSocket, host, proto.SubprotocolBinary)
 }
 
-// Upgraded takes the answer to Upgrade off b. Zero taken means that more bytes
-// are needed.
+// Upgraded reads the answer to Upgrade from the beginning of b. If taken is zero, more
+// bytes are needed.
 func Upgraded(b []byte) (taken int, err error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
@@ -42,9 +42,9 @@ const (
 	length64    = 127
 )
 
-// Socket returns a frame of ours, with its length, as a client's WebSocket frame.
-// The mask is zero, which leaves the bytes as they are: a mask protects
-// intermediaries, of which there is none.
+// Socket returns the WebSocket frame with which a client sends a frame of our protocol.
+// The parameter frame includes its length. The mask is zero, which leaves the bytes as
+// they are. A mask protects only proxies, and there are none.
 func Socket(frame []byte) []byte {
 	_, n := binary.Uvarint(frame)
 	body := frame[n:]
@@ -55,8 +55,8 @@ func Socket(frame []byte) []byte {
 	return append(append(b, 0, 0, 0, 0), body...)
 }
 
-// SplitSocket is proto.Split for the bytes that a server sends over a WebSocket. A frame
-// that is not binary has an empty body.
+// SplitSocket does what proto.Split does, for bytes that a server sends over a WebSocket.
+// A frame that is not binary has an empty body.
 func SplitSocket(b []byte) (body []byte, taken int, err error) {
 	if len(b) < 2 {
 		return nil, 0, nil

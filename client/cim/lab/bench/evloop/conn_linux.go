@@ -2,21 +2,21 @@ package evloop
 
 import "golang.org/x/sys/unix"
 
-// Conn is one connection. While nothing is under way it owns no buffer.
+// Conn is one connection. It has a buffer only while bytes wait in it.
 type Conn struct {
 	Owner any // whatever the loop's user wants to find again
 
 	loop     *Loop
 	fd       int32  // -1: closed
-	dialling bool   // does not stand yet
-	full     bool   // the socket took not all; it will say when it takes more
-	dirty    bool   // in Loop.dirty
-	rest     []byte // came and was not taken
-	out      []byte // waits to be written; nil: nothing
+	dialling bool   // the connection is not open yet
+	full     bool   // the socket did not take all bytes; epoll reports when it takes more
+	dirty    bool   // the connection is in Loop.dirty
+	rest     []byte // bytes that came and were not taken
+	out      []byte // bytes that wait to be written; nil: none wait
 }
 
-// Send copies b and writes it at the end of the round, together with all else
-// that was sent in it. To a closed connection it does nothing.
+// Send copies b. It is written at the end of the round, together with everything else
+// that was sent in the round. If the connection is closed, Send does nothing.
 func (c *Conn) Send(b []byte) {
 	if c.fd < 0 {
 		return
@@ -53,7 +53,8 @@ func (c *Conn) write() {
 	c.setFull(true)
 }
 
-// setFull makes epoll report when the socket takes bytes again, or ends that.
+// setFull(true) makes epoll report when the socket takes bytes again. setFull(false) ends
+// that.
 func (c *Conn) setFull(full bool) {
 	if c.full == full {
 		return
@@ -63,7 +64,7 @@ func (c *Conn) setFull(full bool) {
 	if full {
 		events |= unix.EPOLLOUT
 	}
-	// It fails only for a descriptor that is not watched, which all of ours are.
+	// This fails only for a descriptor that is not in epoll, and all of ours are.
 	_ = unix.EpollCtl(c.loop.poller, unix.EPOLL_CTL_MOD, int(c.fd), &unix.EpollEvent{Events: events, Fd: c.fd})
 }
 

@@ -1,7 +1,7 @@
 // Package evloop is an event loop over sockets: thousands of connections on one
-// goroutine, one read buffer, and at most one write per connection and round. No
-// design over epoll costs less CPU. Both ends of the benchmark use it: the clients,
-// which must cost little beside the servers they measure, and the baseline.
+// goroutine, one read buffer, and at most one write per connection and round. No design
+// with epoll costs less CPU. Both ends of the benchmark use it. These are the clients,
+// which must cost little beside the servers that they measure, and the baseline.
 //
 // A Loop starts no goroutine. Everything happens in Poll. Its methods must not be
 // called from two goroutines at a time.

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// readSize is the most that one read takes: more than what 64 outstanding
-	// messages are, so that a connection is read once a round.
+	// readSize is how many bytes one read takes at most. It is more than 64 messages
+	// have, so one read per round is enough for a connection.
 	readSize = 256 << 10
 	// roundSize is how many connections one round looks at.
 	roundSize = 512
@@ -27,7 +27,7 @@ type Loop struct {
 	listener int // -1: none
 
 	conns []*Conn // by descriptor; nil: none
-	dirty []*Conn // with something to write
+	dirty []*Conn // connections that have something to write
 	in    []byte
 	ready []unix.EpollEvent
 	spare [][]byte // write buffers that nobody uses
@@ -68,9 +68,8 @@ func (l *Loop) Listen(port int) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(netip.AddrFrom4(at.Addr), uint16(port)), l.watch(fd, unix.EPOLLIN)
 }
 
-// Dial begins a connection to a host and port. It does not block: Opened or Closed
-// reports the outcome. Bytes that are sent before Opened are written once the
-// connection is open.
+// Dial begins to connect to a host and port. It does not block. Opened or Closed reports
+// the outcome. Bytes that are sent before Opened are written once the connection is open.
 func (l *Loop) Dial(address string, owner any) (*Conn, error) {
 	addr, err := net.ResolveTCPAddr("tcp4", address)
 	if err != nil {
@@ -91,7 +90,7 @@ func (l *Loop) Dial(address string, owner any) (*Conn, error) {
 }
 
 func (l *Loop) add(fd int, owner any) *Conn {
-	// An error would leave small writes to wait for each other: slower, not wrong.
+	// If this fails, small writes wait for each other, which is slower but does no harm.
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	c := &Conn{Owner: owner, loop: l, fd: int32(fd)}
 	for len(l.conns) <= fd {
@@ -105,8 +104,8 @@ func (l *Loop) watch(fd int, events uint32) error {
 	return unix.EpollCtl(l.poller, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 }
 
-// Poll writes what waits, waits until something happens but no longer than wait, and
-// handles it. If wait is not positive, Poll does not wait.
+// Poll writes the bytes that wait. Then it waits until something happens, for the
+// duration wait at most, and handles that. If wait is not positive, Poll does not wait.
 func (l *Loop) Poll(wait time.Duration) error {
 	l.flush()
 	n, err := l.wait(wait)
@@ -119,7 +118,7 @@ func (l *Loop) Poll(wait time.Duration) error {
 			continue
 		}
 		c := l.conns[e.Fd]
-		if c == nil { // closed earlier in this round
+		if c == nil { // the connection was closed earlier in this round
 			continue
 		}
 		if e.Events&unix.EPOLLOUT != 0 {
@@ -133,7 +132,8 @@ func (l *Loop) Poll(wait time.Duration) error {
 	return nil
 }
 
-// wait is exact to the microsecond: epoll_wait by itself counts milliseconds.
+// wait waits for events, exactly to a microsecond. epoll_wait alone counts only
+// milliseconds.
 func (l *Loop) wait(d time.Duration) (int, error) {
 	if d > 0 {
 		until := unix.NsecToTimespec(int64(d))
@@ -152,7 +152,7 @@ func (l *Loop) accept() {
 	for {
 		fd, _, err := unix.Accept4(l.listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		if err != nil {
-			return // none waits, or one has gone already
+			return // no connection waits to be accepted, or it has ended already
 		}
 		c := l.add(fd, nil)
 		if err := l.watch(fd, unix.EPOLLIN); err != nil {
@@ -206,7 +206,8 @@ func (l *Loop) writable(c *Conn) {
 }
 
 func (l *Loop) flush() {
-	// Events may send while this runs, to connections that fail: those come last.
+	// While this loop runs, a connection may fail, and Events may then send to other
+	// connections. These are appended to the list.
 	for i := 0; i < len(l.dirty); i++ {
 		c := l.dirty[i]
 		c.dirty = false

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Loop cannot be made here.
+// Loop does not exist on this system, so New fails.
 type Loop struct{}
 
-// Conn cannot be made here.
+// Conn does not exist on this system.
 type Conn struct{ Owner any }
 
 // New returns ErrUnsupported.

@@ -14,18 +14,18 @@ import (
 // pingEvery is how often each client pings, as the nodes ask clients to.
 const pingEvery = 10 * time.Second
 
-// Traffic is what the clients do once they are in.
+// Traffic handles what the clients receive after their login.
 type Traffic interface {
 	// Read gets the bytes that came for a client. It returns how many of them it takes,
 	// which are whole frames (see Frame).
 	Read(c *Client, b []byte) (taken int)
 }
 
-// Seat is what a client needs to be let in.
+// Seat is what a client needs to log in at a node.
 type Seat struct {
 	User    int64
 	Address string // host:port of its node
-	Ticket  string // empty: a server that asks for none
+	Ticket  string // empty: the server needs none
 }
 
 // Client is one connection.
@@ -35,14 +35,14 @@ type Client struct {
 
 	conn  *evloop.Conn
 	state state
-	since time.Duration // when it was dialled
+	since time.Duration // when the client began to connect
 }
 
-// state is how far a client has come.
+// state says how far the login of a client has come.
 type state uint8
 
 const (
-	upgrading state = iota // waits for the WebSocket
+	upgrading state = iota // waits for the answer that opens the WebSocket
 	logging                // waits for the login's answer
 	open
 )
@@ -50,7 +50,7 @@ const (
 // Send sends a frame, with its length, at the end of the round.
 func (c *Client) Send(frame []byte) { c.conn.Send(frame) }
 
-// Pool is the clients. It is for one goroutine.
+// Pool has the clients. It is for one goroutine.
 type Pool struct {
 	// Set by New.
 	loop    *evloop.Loop
@@ -61,9 +61,9 @@ type Pool struct {
 
 	clients  []*Client
 	opened   int
-	failed   error // the first client that was lost
+	failed   error // the error of the first client that was lost
 	opening  *procstat.Histogram
-	pinged   int           // of all clients since pingFrom, counted on
+	pinged   int           // how many pings all clients together have sent since pingFrom
 	pingFrom time.Duration // when the pings began
 }
 
@@ -79,13 +79,13 @@ func New(traffic Traffic, socket bool) (*Pool, error) {
 	return s, err
 }
 
-// Now is the time since the pool began: the clock of everything it does.
+// Now returns the time since the pool was made. All times of a Pool are by this clock.
 func (s *Pool) Now() time.Duration { return time.Since(s.begun) }
 
 // Clients returns all clients that were connected, by their indices.
 func (s *Pool) Clients() []*Client { return s.clients }
 
-// Opening returns how long each client took from dialling until it was in.
+// Opening returns how long the clients took to connect and log in.
 func (s *Pool) Opening() *procstat.Histogram { return s.opening }
 
 // Connect connects clients, at most atOnce at a time, and returns when all are
@@ -118,7 +118,7 @@ func (s *Pool) dial(seat Seat) error {
 		c.Send(benchwire.Upgrade(seat.Address))
 		login = benchwire.Socket(login)
 	}
-	c.Send(login) // behind the request: the node reads it when it has answered
+	c.Send(login) // the login follows the request at once; the node reads it after it has answered the request
 	s.clients = append(s.clients, c)
 	return nil
 }
@@ -135,8 +135,8 @@ func (s *Pool) Poll(ctx context.Context, wait time.Duration) error {
 	return ctx.Err()
 }
 
-// pingDue sends the pings that are due and returns how long until the next one.
-// They are spread: each client pings once in pingEvery, one after another.
+// pingDue sends the pings that are due and returns how long until the next one. Each
+// client pings once in pingEvery. The pings are spread evenly over that time.
 func (s *Pool) pingDue() time.Duration {
 	n := len(s.clients)
 	if s.opened < n || n == 0 {
@@ -149,7 +149,7 @@ func (s *Pool) pingDue() time.Duration {
 	return s.pingAt(n) - s.Now()
 }
 
-// pingAt is when the next ping is due.
+// pingAt returns when the nth ping is due.
 func (s *Pool) pingAt(n int) time.Duration {
 	return s.pingFrom + time.Duration(s.pinged+1)*pingEvery/time.Duration(n)
 }
@@ -194,7 +194,7 @@ func (s *Pool) Read(conn *evloop.Conn, b []byte) (taken int) {
 	return taken + s.traffic.Read(c, b[taken:])
 }
 
-// welcome takes the answer to the login off b.
+// welcome reads the answer to the login from the beginning of b.
 func (s *Pool) welcome(c *Client, b []byte) (taken int, err error) {
 	body, taken, err := s.split(b)
 	if err != nil || taken == 0 {
@@ -220,13 +220,13 @@ func (s *Pool) split(b []byte) (body []byte, taken int, err error) {
 	return proto.Split(b, proto.MaxFrame)
 }
 
-// Take is what a Traffic does with a frame that concerns messages. Whole is the
-// frame with its length; the memory of both is the pool's.
+// Take handles a message, or an answer to one. The parameter whole is the frame with its
+// length. The memory of h and whole belongs to the pool.
 type Take func(c *Client, h *benchwire.Head, whole []byte) error
 
-// Frame takes one frame off b and hands it to take, if it is a message or the
-// answer to one. Zero taken means that more bytes are needed. A frame that take
-// refuses, that cannot be read, or that sends the client away, fails the pool.
+// Frame reads one frame from the beginning of b. If it is a message or the answer to one,
+// Frame calls take with it. If taken is zero, more bytes are needed. The pool fails if
+// take returns an error, if the frame cannot be read, or if it sends the client away.
 func (s *Pool) Frame(c *Client, b []byte, take Take) (taken int) {
 	body, taken, err := s.split(b)
 	if err == nil && taken > 0 {
@@ -250,7 +250,7 @@ func (s *Pool) judge(c *Client, body, whole []byte, take Take) error {
 	case proto.Command_MESSAGE, proto.Command_SEND_ANSWER:
 		return take(c, &h, whole)
 	}
-	return nil // pings; and news of logs, which the numbers of messages show
+	return nil // these are pings, and reports of the ends of logs, which the numbers of messages show, too
 }
 
 func (s *Pool) fail(c *Client, err error) {
@@ -258,8 +258,8 @@ func (s *Pool) fail(c *Client, err error) {
 	s.Closed(c.conn, err)
 }
 
-// Idle is the traffic of clients that only are there.
+// Idle is the traffic of clients that send and expect nothing.
 type Idle struct{}
 
-// Read implements Traffic: it takes everything.
+// Read implements Traffic. It drops everything.
 func (Idle) Read(_ *Client, b []byte) int { return len(b) }

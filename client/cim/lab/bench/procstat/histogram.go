@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Each power of two of nanoseconds has so many buckets, which bounds the error
-// of a quantile: 1/32 of it, 3 %.
+// Each power of two of nanoseconds has subBuckets buckets. So the error of a quantile is
+// at most 1/32 of it, or 3 %.
 const (
 	subBits    = 5
 	subBuckets = 1 << subBits
 	buckets    = (64 - subBits + 1) * subBuckets
 )
 
-// Histogram counts times in buckets of equal relative width. Recording costs a
-// few nanoseconds and no memory. The zero Histogram is empty; it is for one
+// Histogram counts times in buckets of equal relative width. Recording costs a few
+// nanoseconds and no memory. The zero Histogram is empty. A Histogram is for one
 // goroutine at a time.
 type Histogram struct {
 	counts [buckets]uint64
@@ -30,8 +30,8 @@ func (h *Histogram) Record(d time.Duration) {
 	h.max = max(h.max, d)
 }
 
-// bucketOf is exact below subBuckets; above it keeps the leading bit and the
-// subBits after it.
+// bucketOf returns the bucket of a value. Each value below subBuckets has a bucket of its
+// own. Of a larger value, only the leading bit and the next subBits bits count.
 func bucketOf(v uint64) int {
 	if v < subBuckets {
 		return int(v)
@@ -40,7 +40,7 @@ func bucketOf(v uint64) int {
 	return (shift+1)*subBuckets + int(v>>shift) - subBuckets
 }
 
-// highest is the largest value that falls into a bucket.
+// highest returns the largest value that belongs to a bucket.
 func highest(bucket int) uint64 {
 	if bucket < subBuckets {
 		return uint64(bucket)
@@ -49,8 +49,8 @@ func highest(bucket int) uint64 {
 	return uint64(bucket%subBuckets+subBuckets+1)<<shift - 1
 }
 
-// Quantile returns a time that the part q of all times, 0 to 1, does not exceed;
-// zero if nothing was recorded.
+// Quantile returns a time that the part q of all recorded times does not exceed. The
+// parameter q is from 0 to 1. If nothing was recorded, the result is zero.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := max(1, uint64(q*float64(h.total)+0.5))
 	var seen uint64

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Process is one whose costs are measured. Its methods read /proc, so they fail
-// where there is none, and for a process that has ended.
+// Process is a process whose costs are measured. Its methods read /proc. So they fail on
+// systems without /proc, and for a process that has ended.
 type Process struct {
 	Name string
 	PID  int
@@ -30,9 +30,9 @@ func (p Process) CPU() (time.Duration, error) {
 	return used, nil
 }
 
-// Resident returns the bytes of memory that are resident now. It looks at every
-// page, because the counters that the kernel keeps are off by up to a megabyte:
-// more than a thousand connections that cost nothing.
+// Resident returns the bytes of memory that are resident now. The kernel counts them page
+// by page for this, because its usual counters are wrong by up to a megabyte. That is as
+// much as more than a thousand idle connections.
 func (p Process) Resident() (int64, error) {
 	rollup, err := p.read("smaps_rollup")
 	if err != nil {
@@ -53,12 +53,12 @@ func (p Process) read(file string) ([]byte, error) {
 	return b, nil
 }
 
-// userHZ is the unit of times in /proc/PID/stat: 1/100 s for user space on every
-// architecture that Go runs on, whatever the kernel's own tick is.
+// userHZ is the unit of times in /proc/PID/stat: 1/100 s on every architecture on which
+// Go runs, whatever the kernel's own tick is.
 const userHZ = 100
 
-// Fields of /proc/PID/stat behind the name, which may itself have spaces and
-// parentheses: see proc(5), where the state is field 3.
+// Indices of fields in /proc/PID/stat, counted from the field after the name, which may
+// itself have spaces and parentheses. That field is the state, number 3 in proc(5).
 const (
 	fieldUser   = 14 - 3
 	fieldSystem = 15 - 3

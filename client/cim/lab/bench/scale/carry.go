@@ -7,18 +7,18 @@ import (
 	"github.com/cim-go/cim/ring/gossip"
 )
 
-// Costs are what one event costs, in microseconds of CPU time, and one connection
+// Costs has the CPU time of one event, in microseconds, and the memory of one connection,
 // in bytes.
 type Costs struct {
 	Connection float64 `json:"connection"` // bytes of a node's memory, idle
-	Delivery   float64 `json:"delivery"`   // node: a delivery of many
-	Node       float64 `json:"node"`       // node: a private message, in and out
+	Delivery   float64 `json:"delivery"`   // node: one delivery of a message to many
+	Node       float64 `json:"node"`       // node: a private message that is received and delivered
 	Route      float64 `json:"route"`      // route: a private message
 	Redis      float64 `json:"redis"`      // redis-server: a private message
 }
 
-// DefaultCosts are what `cim bench` measured on two cores of a virtual machine,
-// form "apart".
+// DefaultCosts are the costs that `cim bench` measured in the form "apart", on two cores
+// of a virtual machine.
 var DefaultCosts = Costs{Connection: 550, Delivery: 0.16, Node: 27, Route: 13, Redis: 10}
 
 // CostsOf reads the measured costs from a report of `cim bench` in the form "apart".
@@ -46,25 +46,25 @@ func CostsOf(r *bench.Report) Costs {
 type Machine struct {
 	Cores  float64 `json:"cores"`
 	Memory float64 `json:"memory"` // bytes
-	Use    float64 `json:"use"`    // part of it that may be used: the rest is for when others fail
-	Most   float64 `json:"most"`   // connections, -capacity
+	Use    float64 `json:"use"`    // part of the machine that may be used, from 0 to 1; the rest is a reserve for when other machines fail
+	Most   float64 `json:"most"`   // the largest number of connections, see the flag -capacity
 }
 
-// Carried is what so many nodes carry.
+// Carried is the load that a number of nodes carry, and what they need for it.
 type Carried struct {
 	Nodes       int     `json:"nodes"`
 	Connections float64 `json:"connections"`
-	Messages    float64 `json:"messages"`    // private ones a second
-	Deliveries  float64 `json:"deliveries"`  // of many, a second
-	Routes      float64 `json:"routes"`      // for the messages
-	Masters     float64 `json:"masters"`     // of Redis, for the messages
-	Requests    float64 `json:"requests"`    // to nodes, for a message to a group of 1,000
-	Reconciling float64 `json:"reconciling"` // requests to routes a second
-	Gossip      float64 `json:"gossip"`      // bytes that each node sends a second
+	Messages    float64 `json:"messages"`    // private messages per second
+	Deliveries  float64 `json:"deliveries"`  // deliveries of messages to many, per second
+	Routes      float64 `json:"routes"`      // how many routes the messages need
+	Masters     float64 `json:"masters"`     // how many masters of Redis the messages need
+	Requests    float64 `json:"requests"`    // requests to nodes for one message to a group of 1,000
+	Reconciling float64 `json:"reconciling"` // requests to routes per second, by reconciliation
+	Gossip      float64 `json:"gossip"`      // bytes of gossip that each node sends per second
 }
 
 const (
-	newsBytes     = 300  // of a member's news in a packet
+	newsBytes     = 300  // bytes of one member's news in a packet
 	loadsASecond  = 4    // see ring.LoadInterval
 	heldInRequest = 1000 // sessions of one request that reconciles
 	reconcileTime = 30   // seconds
@@ -74,7 +74,7 @@ const (
 // Carry computes the load that the nodes carry, by the formulas in the package's comment.
 func Carry(nodes int, c Costs, m Machine) Carried {
 	n := float64(nodes)
-	cpu := m.Cores * m.Use * 1e6 // microseconds a second
+	cpu := m.Cores * m.Use * 1e6 // microseconds of CPU per second
 	connections := min(m.Most, m.Memory*m.Use/c.Connection)
 	messages := n * cpu / c.Node
 	return Carried{
@@ -90,8 +90,8 @@ func Carry(nodes int, c Costs, m Machine) Carried {
 	}
 }
 
-// Touched returns how many of n nodes hold one or more of so many members of a
-// group, on average.
+// Touched returns how many of n nodes hold at least one member of a group with the given
+// number of members, on average.
 func Touched(n, members int) float64 {
 	return float64(n) * (1 - math.Pow(1-1/float64(n), float64(members)))
 }

@@ -1,12 +1,12 @@
 // Package scale is `cim bench scale`. It computes how clusters behave that are too large
-// for one machine. The ring is the real one; the rest is a model with measured costs.
+// for one machine. The ring is the real one. The rest is a model with measured costs.
 //
 // # The ring
 //
 // The ring is the one that routes use, for any number of members. [ring.Pick] places a
-// million users on it. Balance and movement hardly depend on the number of users: with
-// a billion, each user here stands for a thousand, who land on the same member. The
-// error is up to 1/sqrt(users per member).
+// million users on it. Balance and movement hardly depend on the number of users. For a
+// billion users, each user here stands for a thousand users who land on the same member.
+// The error is up to 1/sqrt(users per member).
 //
 // # Gossip
 //
@@ -17,15 +17,15 @@
 // packet reached learns the news when it exchanges its whole state with a random member.
 //
 // Each member probes a dead one once in n-1 intervals, in random order. The first probe
-// takes one interval to fail. Then the suspect has Suspicion * max(1, log10 n) intervals to
-// object. After that it is announced as dead. The model leaves out news that rides on
-// probes. It also leaves out probes that fail because packets are lost, since memberlist
-// tries TCP, too.
+// takes one interval to fail. Then the suspect has Suspicion * max(1, log10 n) intervals
+// to object. After that it is announced as dead. The model leaves out news that is sent
+// together with probes. It also leaves out probes that fail because packets are lost,
+// because memberlist then tries TCP.
 //
 // # The load that n nodes carry
 //
-// The cost of one event in CPU time comes from `cim bench` (see Costs). A node of k cores
-// that are used to the part u carries
+// The CPU time of one event comes from `cim bench` (see Costs). A node of k cores, of
+// which the part u may be used, carries
 //
 //	connections        memory / bytes per connection, or the node's -capacity
 //	private messages   k u / CPU of node         per second

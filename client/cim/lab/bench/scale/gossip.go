@@ -9,18 +9,18 @@ import (
 	"github.com/cim-go/cim/ring/gossip"
 )
 
-// never is the time of a member that has not learned the news.
+// never is the time at which a member learns the news if it has not learned it.
 const never = time.Duration(math.MaxInt64)
 
-// cluster is simulated members.
+// cluster is a simulated cluster.
 type cluster struct {
 	timers gossip.Timers
 	n      int
-	loss   float64 // part of packets
+	loss   float64 // part of packets that are lost, from 0 to 1
 	rng    *rand.Rand
 }
 
-// spread returns when each member knows what one of them knows at the time zero.
+// spread returns when each member learns the news that one of them has at the time zero.
 // Members are in the order of their phases.
 func (c *cluster) spread() []time.Duration {
 	known := make([]time.Duration, c.n)
@@ -52,7 +52,7 @@ func (c *cluster) spread() []time.Duration {
 	return known
 }
 
-// tell makes member i tell some others, each once.
+// tell makes member i send the news to fanout random others, each once.
 func (c *cluster) tell(i int, at time.Duration, fanout int, known []time.Duration) {
 	told := make([]int, 0, 8)
 	for len(told) < min(fanout, c.n-1) {
@@ -67,8 +67,9 @@ func (c *cluster) tell(i int, at time.Duration, fanout int, known []time.Duratio
 	}
 }
 
-// exchange lets members that were not reached learn the news by an exchange of the whole
-// state with another member, over TCP. Either of the two may begin it.
+// exchange is for members that no packet reached. They learn the news when they exchange
+// the whole state with another member, over TCP. Either of the two may begin the
+// exchange.
 func (c *cluster) exchange(known []time.Duration) {
 	interval := pushPull(c.timers.PushPull, c.n)
 	phases := c.phases(interval)
@@ -84,10 +85,11 @@ func (c *cluster) exchange(known []time.Duration) {
 	}
 }
 
-// death returns when each of the others knows that a member died at the time zero.
+// death returns when each of the other members learns that a member died at the time
+// zero.
 func (c *cluster) death() []time.Duration {
 	found := never
-	for range c.n - 1 { // each probes all others in an order of its own
+	for range c.n - 1 { // each member probes all others, in an order of its own
 		turn := time.Duration(c.rng.IntN(c.n-1)) * c.timers.Probe
 		found = min(found, turn+time.Duration(c.rng.Int64N(int64(c.timers.Probe))))
 	}
@@ -95,8 +97,8 @@ func (c *cluster) death() []time.Duration {
 	objection := time.Duration(float64(c.timers.Suspicion) * max(1, math.Log10(float64(c.n))) * float64(c.timers.Probe))
 	others := *c
 	others.n--
-	// A member that learns of the suspect waits for its objection, too. A member that
-	// first learns that it is dead believes that at once.
+	// A member that learns of the suspect waits for its objection, too. A member whose
+	// first news is that the suspect is dead believes that at once.
 	suspicion, verdict := others.spread(), others.spread()
 	for i := range suspicion {
 		suspicion[i] = suspected + objection + min(suspicion[i], verdict[i])
@@ -122,10 +124,11 @@ func (c *cluster) other(i int) int {
 	return j
 }
 
-// digits is ceil(log10(n+1)), as memberlist has it.
+// digits returns ceil(log10(n+1)), as in memberlist.
 func digits(n int) int { return int(math.Ceil(math.Log10(float64(n + 1)))) }
 
-// pushPull is memberlist's interval of exchanges: longer in clusters above 32.
+// pushPull returns memberlist's interval between two exchanges. It is longer in clusters
+// with more than 32 members.
 func pushPull(interval time.Duration, n int) time.Duration {
 	if n <= 32 {
 		return interval
@@ -133,18 +136,18 @@ func pushPull(interval time.Duration, n int) time.Duration {
 	return time.Duration(math.Ceil(math.Log2(float64(n))-5)+1) * interval
 }
 
-// Convergence is how soon news is everywhere, over several trials.
+// Convergence says how fast news reaches all members, over several trials.
 type Convergence struct {
 	Members int           `json:"members"`
-	Loss    float64       `json:"loss"`    // part of packets
-	Half    time.Duration `json:"half"`    // until half of the members know: median of the trials
-	All     time.Duration `json:"all"`     // until all know: median
-	Worst   time.Duration `json:"worst"`   // until all know: the worst trial
-	Dead    time.Duration `json:"dead"`    // until all know that a member died: median
-	Packets int           `json:"packets"` // that each member sends of one news
+	Loss    float64       `json:"loss"`    // part of packets that are lost, from 0 to 1
+	Half    time.Duration `json:"half"`    // time until half of the members know; median of the trials
+	All     time.Duration `json:"all"`     // time until all know; median
+	Worst   time.Duration `json:"worst"`   // time until all know; the worst trial
+	Dead    time.Duration `json:"dead"`    // time until all know that a member died; median
+	Packets int           `json:"packets"` // packets that each member sends for one piece of news
 }
 
-// Converge simulates it.
+// Converge simulates how news spreads.
 func Converge(members int, loss float64, trials int, seed uint64) Convergence {
 	c := cluster{gossip.DefaultTimers(), members, loss, rand.New(rand.NewPCG(seed, uint64(members)))}
 	var half, all, dead []time.Duration

@@ -81,7 +81,8 @@ func (r *Report) printCarried(w io.Writer) {
 	})
 }
 
-// short writes a number in two or three digits and the letter of its size.
+// short returns a number in two or three digits with a letter for its size, such as k or
+// M.
 func short(v float64) string {
 	for _, unit := range []struct {
 		size float64

@@ -8,26 +8,27 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// Balance is what the ring does with so many members.
+// Balance has the properties of a ring with a number of members.
 type Balance struct {
 	Members int           `json:"members"`
-	Build   time.Duration `json:"build"`  // to make the ring
-	Memory  int64         `json:"memory"` // bytes of a view of the members
-	Pick    time.Duration `json:"pick"`   // to choose a user's member
-	Owned   float64       `json:"owned"`  // the fullest member, as a part of the mean, if all users were with their owners
-	Landed  float64       `json:"landed"` // the same, as users do land: bounded
+	Build   time.Duration `json:"build"`  // time to make the ring
+	Memory  int64         `json:"memory"` // bytes of memory for a view of the members
+	Pick    time.Duration `json:"pick"`   // time to choose a user's member
+	Owned   float64       `json:"owned"`  // users of the fullest member, relative to the mean, if each user were on their owner
+	Landed  float64       `json:"landed"` // the same, for where users really land, which is bounded
 	Home    float64       `json:"home"`   // part of the users who land on their owner
 	Join    float64       `json:"join"`   // part of the users whose owner changes when a member joins
-	Fair    float64       `json:"fair"`   // what of it cannot be avoided: its share
+	Fair    float64       `json:"fair"`   // the part of Join that cannot be avoided, which is the new member's share
 }
 
-// Rings looks at a cluster of so many members, and lands so many users on it.
+// Rings makes a ring of the given number of members, and lands the given number of users
+// on it.
 func Rings(members, users int) Balance {
 	list := nodes(members)
 	before := heap()
 	begun := time.Now()
 	view := ring.NewView(list)
-	view.Ring().Owner(0) // the first lookup divides the ring
+	view.Ring().Owner(0) // the first lookup builds the ring
 	b := Balance{Members: members, Build: time.Since(begun), Fair: 1 / float64(members+1)}
 	b.Memory = heap() - before
 	for _, share := range view.Ring().Shares() {
@@ -39,10 +40,10 @@ func Rings(members, users int) Balance {
 }
 
 // steps is how often the loads are updated while the users land. A change between two
-// updates is seen late.
+// updates is seen only at the next one.
 const steps = 100
 
-// land lands the users, of whom nobody was there before.
+// land lands all users on an empty cluster.
 func (b *Balance) land(view *ring.View, users int) {
 	loads := make(map[string]int64, b.Members)
 	home := 0

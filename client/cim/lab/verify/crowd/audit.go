@@ -16,8 +16,8 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// auditor reads whole logs from a route, as any program may that has a token. The
-// SDK is of no help: it shows nobody what stands in a log twice.
+// auditor reads whole logs from a route, as any program with a token may do. It does not
+// use the SDK, because the SDK hides a message that is in a log twice.
 type auditor struct {
 	http  *http.Client
 	route string
@@ -28,16 +28,16 @@ type auditor struct {
 	read map[int64]bool // groups
 }
 
-// An audit comes when all users read their logs at once, and a call that breaks on its way
-// says nothing of a log: it is made again. One that hangs is given up.
+// During an audit all users read their logs at once, so calls may fail. A failed call
+// says nothing about the log and is repeated. A call that hangs is given up.
 const (
-	auditPatience = 20 * time.Second // with one call
+	auditPatience = 20 * time.Second // how long one call is repeated
 	auditPause    = 200 * time.Millisecond
 	auditCall     = 10 * time.Second
 )
 
-// Audit writes down what stands in all inboxes and groups, each read by somebody
-// who may. It is for the end, when nothing is written any more.
+// Audit records the contents of all inboxes and groups in the ledger. It reads each log
+// as a user who may read it. Call it at the end, when nothing is written any more.
 func (c *Crowd) Audit(ctx context.Context, routes []string) error {
 	a := &auditor{
 		http: c.http, route: routes[0], out: c.devices[0].ledger,
@@ -59,7 +59,8 @@ func (c *Crowd) Audit(ctx context.Context, routes []string) error {
 	})
 }
 
-// persist makes a call until it succeeds, or patience or ctx ends. It returns the last error.
+// persist repeats a call until it succeeds, until auditPatience is over, or until ctx
+// ends. It returns the last error.
 func persist[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
 	for end := time.Now().Add(auditPatience); ; {
 		limit, cancel := context.WithTimeout(ctx, auditCall)
@@ -90,7 +91,7 @@ func (a *auditor) auditAs(ctx context.Context, c *client.Client) error {
 	return nil
 }
 
-// delayedOf writes down which delayed messages wait still.
+// delayedOf records which delayed messages of a user still wait.
 func (a *auditor) delayedOf(ctx context.Context, c *client.Client) error {
 	list, err := persist(ctx, func(ctx context.Context) (list []client.Scheduled, err error) {
 		for m, err := range c.Scheduled(ctx) {
@@ -112,7 +113,7 @@ func (a *auditor) delayedOf(ctx context.Context, c *client.Client) error {
 	return nil
 }
 
-// take reports whether nobody has read the group yet.
+// take reports whether the group was not read yet, and marks it as read.
 func (a *auditor) take(group int64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -145,7 +146,7 @@ func (a *auditor) audit(ctx context.Context, c *client.Client, log int64) error 
 	}
 }
 
-// page reads the page of a log behind a place.
+// page reads the page of a log that follows the place after.
 func (a *auditor) page(ctx context.Context, token string, after proto.Position) (*proto.PulledMessages, error) {
 	return persist(ctx, func(ctx context.Context) (*proto.PulledMessages, error) { return a.pull(ctx, token, after) })
 }

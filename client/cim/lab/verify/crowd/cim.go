@@ -15,11 +15,12 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// cimDevice is what nodes and the ledger call a connection that CIM's client makes.
+// cimDevice is the device name that nodes and the ledger use for a connection of a CIM
+// client.
 const cimDevice = "cim"
 
-// Which users have a CIM client, too, if nobody says: so many of 100, the first of them with
-// this index, and no more than so many.
+// If Config.CIMShare is zero, these constants choose the users who also have a CIM
+// client: the percentage, the index of the first such user, and the largest number.
 const (
 	shareCIM = 5
 	firstCIM = 8
@@ -27,28 +28,28 @@ const (
 )
 
 const (
-	// cimIdle is how long a CIM client writes nothing before it pings. CIM's own waits
-	// 10 s; with less, the cursor moves often in a short run.
+	// cimIdle is how long a CIM client writes nothing before it pings. CIM's own client
+	// waits 10 s. With a shorter time, the cursor moves often in a short run.
 	cimIdle = 2 * time.Second
-	// cimCalm is the same for every second client once its connection has settled. If
-	// its node is killed, only the acknowledgements of its TCP prove then which
-	// messages it read.
+	// cimCalm is the same for every second client once its connection has settled. If the
+	// node of such a client is killed, only the acknowledgements of the client's TCP
+	// prove which messages it has read.
 	cimCalm = 8 * time.Second
-	// cimSilence is how much longer it waits for a byte before it gives up its
+	// cimSilence is how much longer a CIM client waits for a byte before it gives up its
 	// connection.
 	cimSilence = 6 * time.Second
 	cimRest    = 3 * time.Second        // from /offLine to the next /login, as CIM's client waits
 	cimCall    = 10 * time.Second       // of an HTTP call
-	cimPeek    = 100 * time.Millisecond // without a byte in it, all that came is read; longer than slowPause
-	cimLast    = 2 * time.Second        // of reading what is on its way when its connection is cut
-	cimBack    = 40 * time.Second       // from the end of all faults until it must be back
+	cimPeek    = 100 * time.Millisecond // if no byte comes for this time, the client has read everything that came; longer than slowPause
+	cimLast    = 2 * time.Second        // how long the client reads the rest when its connection is cut
+	cimBack    = 40 * time.Second       // how long after the end of all faults the client may take to be back
 	cimSettled = 3                      // pongs until a client is known to have a cursor
 )
 
-// CIM is an unmodified CIM client, which is to say CIM's frames over TCP and CIM's HTTP,
-// without a token. A user has it beside a phone. It is shown private messages and those
-// to everyone, without their ids and places. It acknowledges nothing except by its pings,
-// and keeps nothing. Its methods may be called concurrently.
+// CIM behaves like an unmodified CIM client. It uses CIM's frames over TCP and CIM's
+// HTTP, without a token. A user has it beside a phone. It gets private messages and
+// messages to everyone, without their ids and places. It acknowledges nothing except by
+// its pings, and stores nothing. Its methods may be called concurrently.
 type CIM struct {
 	// Set before Start.
 	name   string
@@ -62,13 +63,13 @@ type CIM struct {
 	users  []int64 // ids, by index
 
 	slow  atomic.Bool
-	pongs atomic.Int64 // heard so far
+	pongs atomic.Int64 // how many pongs have come so far
 
 	// Guarded by mu.
 	mu   sync.Mutex
 	wire *wire         // nil: there is no connection
-	stop func()        // nil: it does not run
-	done chan struct{} // closed when it has ended
+	stop func()        // nil: the client does not run
+	done chan struct{} // closed when the client has ended
 }
 
 // String names the device, for people.
@@ -77,11 +78,12 @@ func (c *CIM) String() string { return fmt.Sprintf("%d/%s", c.user, cimDevice) }
 // Who returns the user and the device name in the ledger.
 func (c *CIM) Who() (user int64, device string) { return c.user, cimDevice }
 
-// Restartable reports false: it keeps nothing, and a start would be a reconnect.
+// Restartable returns false. The client stores nothing, so a restart would be the same as
+// a reconnect.
 func (c *CIM) Restartable() bool { return false }
 
-// Start makes it log in, and again whenever its connection ends, until Kill. It returns
-// when the node must have a cursor for it, or ctx ends.
+// Start makes the client log in, and log in again whenever its connection ends, until
+// Kill. It returns when the node must have a cursor for the client, or when ctx ends.
 func (c *CIM) Start(ctx context.Context) error {
 	c.mu.Lock()
 	if c.stop == nil {
@@ -97,7 +99,7 @@ func (c *CIM) Start(ctx context.Context) error {
 	return c.hear(ctx, cimSettled)
 }
 
-// Kill ends it without a goodbye.
+// Kill ends the client without a goodbye.
 func (c *CIM) Kill() error {
 	c.mu.Lock()
 	stop, done := c.stop, c.done
@@ -111,9 +113,9 @@ func (c *CIM) Kill() error {
 	return nil
 }
 
-// Cut closes the connection after the client has read everything that came. A ping
-// under way may make the node believe that the client has read bytes that are only in
-// the kernel's buffer.
+// Cut closes the connection after the client has read everything that came. The reason is
+// that a ping on its way proves to the node that the client has read everything, even
+// bytes that are still in the kernel's buffer.
 func (c *CIM) Cut() {
 	c.each(func(w *wire) {
 		if half, ok := w.Conn.(*net.TCPConn); ok {
@@ -127,12 +129,13 @@ func (c *CIM) Cut() {
 // Tear breaks the connection in the middle of the next ping.
 func (c *CIM) Tear() { c.each(func(w *wire) { w.state.Store(tearing) }) }
 
-// Mute makes the present connection lose all that it sends. Its silence ends it. The
-// client still reads everything that arrives, because its TCP has acknowledged it. A
-// network that loses packets would not acknowledge them.
+// Mute makes the present connection lose everything that the client sends. The node then
+// closes the connection, because the client is silent. The client still reads everything
+// that arrives, because its TCP acknowledges that. In a network that loses packets, it
+// would not be acknowledged.
 func (c *CIM) Mute() { c.each(func(w *wire) { w.state.Store(mute) }) }
 
-// Slow makes it read slowly. It pings only when it has read everything.
+// Slow makes the client read slowly. It pings only when it has read everything.
 func (c *CIM) Slow(slow bool) { c.slow.Store(slow) }
 
 func (c *CIM) each(do func(*wire)) {
@@ -144,14 +147,14 @@ func (c *CIM) each(do func(*wire)) {
 	}
 }
 
-// hold makes w the present connection; nil: there is none.
+// hold makes w the present connection. If w is nil, there is none.
 func (c *CIM) hold(w *wire) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wire = w
 }
 
-// hear waits for so many more pongs, or ctx.
+// hear waits until n more pongs have come, or ctx ends.
 func (c *CIM) hear(ctx context.Context, n int64) error {
 	for heard := c.pongs.Load() + n; c.pongs.Load() < heard; {
 		if !retry.Sleep(ctx, cimPeek) {
@@ -171,12 +174,12 @@ func (c *CIM) run(life context.Context) {
 				return
 			}
 		}
-		_, _ = c.call(life, route, "/offLine", map[string]any{"userId": c.user}, nil) // its answer tells nothing
+		_, _ = c.call(life, route, "/offLine", map[string]any{"userId": c.user}, nil) // the answer says nothing useful
 		retry.Sleep(life, cimRest)
 	}
 }
 
-// idle is how long it writes nothing before it pings.
+// idle returns how long the client writes nothing before it pings.
 func (c *CIM) idle() time.Duration {
 	if c.place%2 == 1 && c.pongs.Load() > cimSettled {
 		return cimCalm
@@ -202,14 +205,14 @@ func (c *CIM) login(ctx context.Context, route string) (address string, err erro
 	return net.JoinHostPort(at.IP, strconv.Itoa(at.CIMServerPort)), err
 }
 
-// show writes down the texts of a frame, in their order.
+// show records the texts of a frame in the ledger, in their order.
 func (c *CIM) show(f cimFrame, process int) error {
 	from, err := strconv.ParseInt(f.properties["sendUserId"], 10, 64)
 	if err != nil || f.properties["receiveUserId"] != strconv.FormatInt(c.user, 10) {
 		return fmt.Errorf("CIM's client breaks on a frame with %v", f.properties)
 	}
 	if from == 0 {
-		return nil // the system tells why a message was refused: it is in no log
+		return nil // this is a notice of the system about a refused message, which is in no log
 	}
 	for _, text := range f.texts {
 		c.note(ledger.Record{Kind: ledger.Shown, Process: process, From: from, Text: text})
@@ -228,8 +231,8 @@ func (c *Crowd) addCIM(config Config, http *http.Client, users []int64) {
 	}
 }
 
-// withCIM returns which of the users have a CIM client, too: a share in percent, evenly; 0:
-// as many as there are if nobody says.
+// withCIM returns which users also have a CIM client. The parameter share is their share
+// in percent, and they are spread evenly. If it is 0, the defaults above decide.
 func withCIM(users, share int) (list []int) {
 	most := users
 	if share == 0 {
@@ -243,7 +246,7 @@ func withCIM(users, share int) (list []int) {
 	return list
 }
 
-// arriveCIM connects the CIM clients. Messages sent from here on are owed to them.
+// arriveCIM connects the CIM clients. Messages that are sent after that must reach them.
 func (c *Crowd) arriveCIM(ctx context.Context) error {
 	return together(ctx, len(c.cims), func(ctx context.Context, i int) error {
 		d := c.cims[i]
@@ -260,5 +263,5 @@ func (c *Crowd) arriveCIM(ctx context.Context) error {
 func (c *Crowd) Settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, cimBack)
 	defer cancel()
-	_ = together(ctx, len(c.cims), func(ctx context.Context, i int) error { return c.cims[i].hear(ctx, 2) }) // the judge sees what is missing
+	_ = together(ctx, len(c.cims), func(ctx context.Context, i int) error { return c.cims[i].hear(ctx, 2) }) // if that fails, the judge notices what is missing
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// talk sends until ctx ends, over HTTP. life bounds the wait for an answer.
+// talk sends messages over HTTP until ctx ends. It waits for answers until life ends.
 func (c *CIM) talk(ctx, life context.Context) {
 	count := 0
 	for due := time.Now(); ; {
@@ -32,8 +32,8 @@ func (c *CIM) talk(ctx, life context.Context) {
 	}
 }
 
-// send sends one text. The id is the ledger's own, because CIM's calls have none: a call
-// that something on its way repeats is another message.
+// send sends one text. Its id exists only in the ledger, because CIM's calls have no ids.
+// So if a proxy repeats a call, that is another message.
 func (c *CIM) send(ctx context.Context, count int, o order, text string) {
 	r := ledger.Record{Kind: ledger.Sent, ID: fmt.Sprintf("%s-%d", cimDevice, count), Group: ledger.Everyone, Text: text}
 	path, body := "/groupRoute", map[string]any{"userId": c.user, "msg": text}
@@ -51,8 +51,8 @@ func (c *CIM) send(ctx context.Context, count int, o order, text string) {
 	c.note(answer)
 }
 
-// call posts to one of CIM's paths and returns the code of the answer; its body goes
-// into data, unless that is nil.
+// call posts to one of CIM's paths and returns the code of the answer. Unless data is
+// nil, the body of the answer is decoded into it.
 func (c *CIM) call(ctx context.Context, route, path string, q, data any) (code string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, cimCall)
 	defer cancel()
@@ -90,7 +90,7 @@ func (c *CIM) call(ctx context.Context, route, path string, q, data any) (code s
 	return envelope.Code, err
 }
 
-// register makes the account, or finds the one of this name, as CIM's client does.
+// register makes the account, or finds the existing one, as CIM's client does.
 func (c *CIM) register(ctx context.Context) error {
 	var account struct {
 		UserID int64 `json:"userId"`

@@ -11,8 +11,8 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 )
 
-// visit connects to a node and records what the node shows until the connection ends.
-// An error is what CIM's client would break on.
+// visit connects to a node and records what the node shows until the connection ends. The
+// error is one that would break CIM's client.
 func (c *CIM) visit(life context.Context, address string, process int) error {
 	dialer := net.Dialer{Control: ethernet, Timeout: cimCall}
 	conn, err := dialer.DialContext(life, "tcp", address)
@@ -23,7 +23,7 @@ func (c *CIM) visit(life context.Context, address string, process int) error {
 	w.hears = true
 	c.hold(w)
 	defer w.Close()
-	if life.Err() != nil { // Kill may have looked before
+	if life.Err() != nil { // Kill may have looked before the connection was recorded
 		return nil
 	}
 	v := &cimVisit{CIM: c, wire: w, address: address, process: process}
@@ -49,7 +49,7 @@ func (c *CIM) visit(life context.Context, address string, process int) error {
 			case v.ping(nil):
 			case v.deaf:
 				return nil
-			default: // what came before the end is still to be read
+			default: // read the bytes that came before the end
 				v.deaf, v.wrote = true, time.Now().Add(-c.idle())
 			}
 		case readErr == io.EOF && v.readAll():
@@ -70,13 +70,13 @@ type cimVisit struct {
 	silence *time.Timer // closes the connection when the node is silent
 
 	wrote time.Time   // when the last ping was sent
-	asked []time.Time // when those pings were sent that have no answer yet
+	asked []time.Time // when the pings without an answer were sent
 	deaf  bool        // the node takes nothing more
 	back  bool        // the node answered, so the ledger has Back
-	read  []byte      // the start of a frame whose rest is still to come
+	read  []byte      // the beginning of a frame whose rest has not come yet
 }
 
-// ping sends first and a ping, and reports whether that worked.
+// ping sends the bytes in first and then a ping. It reports whether that worked.
 func (v *cimVisit) ping(first []byte) bool {
 	now := time.Now()
 	if _, err := v.wire.Write(append(first, cimRequest("ping", v.user, cimPing)...)); err != nil {
@@ -87,7 +87,7 @@ func (v *cimVisit) ping(first []byte) bool {
 	return true
 }
 
-// takeFrames takes all whole frames from what was read.
+// takeFrames handles all whole frames among the bytes that were read.
 func (v *cimVisit) takeFrames() error {
 	for frame, rest, ok := cutFrame(v.read); ok; frame, rest, ok = cutFrame(v.read) {
 		v.read = rest

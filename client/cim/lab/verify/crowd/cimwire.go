@@ -12,11 +12,12 @@ const (
 	cimPing  = 2
 )
 
-// cimFrame is what CIM's client reads of a frame. It is written and read here by hand:
-// were it made of our frames, a mistake in them would be made on both sides.
+// cimFrame is what CIM's client reads of a frame. The encoding is written here once more.
+// If it used the project's own frames, a mistake in them would be on both sides and not
+// be noticed.
 type cimFrame struct {
 	cmd        uint64
-	texts      []string // the one of a live push, or those that waited
+	texts      []string // the text of a live push, or the texts of messages that waited
 	properties map[string]string
 }
 
@@ -31,12 +32,12 @@ func cimRequest(text string, user int64, cmd uint64) []byte {
 	return protowire.AppendBytes(nil, body)
 }
 
-// cutFrame returns the first frame of what was read and what follows it. Without a whole
-// one, ok is false and nothing is cut.
+// cutFrame returns the first frame of the bytes that were read, and the bytes after it.
+// If there is no whole frame, ok is false and rest has all bytes.
 func cutFrame(read []byte) (frame, rest []byte, ok bool) {
 	frame, n := protowire.ConsumeBytes(read)
 	if n < 0 {
-		return nil, read, false // bad lengths never become good: the silence ends that
+		return nil, read, false // a wrong length stays wrong, so the client stays silent until the connection ends
 	}
 	return frame, read[n:], true
 }
@@ -66,7 +67,8 @@ func readCIM(b []byte) (f cimFrame, err error) {
 	return f, err
 }
 
-// eachField calls each with the fields of a message: varints as numbers, bytes as texts.
+// eachField calls each for every field of a message. It passes varints as numbers and
+// bytes as texts.
 func eachField(b []byte, each func(n protowire.Number, number uint64, text []byte) error) error {
 	for len(b) > 0 {
 		n, kind, size := protowire.ConsumeTag(b)

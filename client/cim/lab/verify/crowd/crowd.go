@@ -21,36 +21,37 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// Every n-th user or device of the crowd has the property that the constant names.
+// Of the users or devices of the crowd, every n-th one has the property in the constant's
+// name. The value is n.
 const (
 	everyLaptop  = 8  // a second device
 	everyTablet  = 24 // a third one
 	everyService = 9  // sends over HTTP
 	everyFile    = 3  // keeps its history in a file
-	everyForget  = 7  // of the others: loses its history with its process
+	everyForget  = 7  // of the devices without a file: loses its history with its process
 	everySocket  = 5  // connects by WebSocket
-	everyRoaming = 4  // is gone without a word when its connection ends
+	everyRoaming = 4  // leaves without closing its connection, so the node does not notice
 )
 
-// serviceDevice is the name of those who send over HTTP and are shown nothing.
+// serviceDevice is the name of devices that send over HTTP and are shown nothing.
 const serviceDevice = "service"
 
 // arriving is how many devices log in at a time.
 const arriving = 8
 
-// Config says who meets where.
+// Config says how large the crowd is, where it connects, and what it does.
 type Config struct {
 	Routes []string // base URLs
 	Users  int
-	Rate   float64 // messages a second, of all together
+	Rate   float64 // messages per second, of all users together
 	Seed   uint64
 	Dir    string // for history files
-	CA     string // file of the authority that routes and nodes have certificates of; empty: nothing speaks TLS
+	CA     string // file of the authority that signed the certificates of routes and nodes; empty: nothing speaks TLS
 	Ledger *ledger.Writer
 
-	CIMShare int                              // how many of 100 users have a CIM client, too; 0: five, and no more than eight in all
-	NodeAt   func(address string) (id string) // names the node at an address for clients; empty: nobody knows
-	Crowded  bool                             // some users are in as many groups as one may be
+	CIMShare int                              // how many of 100 users also have a CIM client; 0: five of 100, and at most eight in all
+	NodeAt   func(address string) (id string) // returns the node with an address for clients; empty: it is not known
+	Crowded  bool                             // some users are in the largest allowed number of groups
 	Limited  bool                             // the routes limit what an account may do
 
 	Passwords bool // accounts have passwords
@@ -64,7 +65,7 @@ func (c Config) roots() (*x509.CertPool, error) {
 	return tlsfile.Roots(c.CA)
 }
 
-// password returns that of all accounts, or nothing if they have none.
+// password returns the password of all accounts, or an empty text if they have none.
 func (c Config) password() string {
 	if c.Passwords {
 		return "correct horse battery staple"
@@ -72,7 +73,7 @@ func (c Config) password() string {
 	return ""
 }
 
-// Crowd is everybody.
+// Crowd has all users and devices.
 type Crowd struct {
 	http    *http.Client // for routes
 	devices []*Device
@@ -84,8 +85,7 @@ type Crowd struct {
 	crowded []*Device
 }
 
-// Gather registers the users, connects their devices and returns when all are
-// there.
+// Gather registers the users, connects their devices, and returns when all are connected.
 func Gather(ctx context.Context, c Config) (*Crowd, error) {
 	roots, err := c.roots()
 	if err != nil {
@@ -217,7 +217,7 @@ func (c *Crowd) arrive(ctx context.Context, base client.Config) error {
 		if !d.silent {
 			return nil
 		}
-		service := base // others do the same meanwhile
+		service := base // a copy, because other goroutines use base meanwhile
 		service.Name, service.User, service.Device = d.name, d.user, serviceDevice
 		var err error
 		t.sender, err = client.NewSender(ctx, service)
@@ -225,9 +225,9 @@ func (c *Crowd) arrive(ctx context.Context, base client.Config) error {
 	})
 }
 
-// together makes all n calls, some at a time, and returns the first error. A call that the
-// system refuses for the moment is repeated for refusedFor: a route refuses logins when
-// more passwords come than it can check.
+// together makes all n calls, some at a time, and returns the first error. A call that
+// the system refuses for the moment is repeated, for refusedFor at most. For example, a
+// route refuses logins when it gets more passwords than it can check.
 func together(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(arriving)
@@ -245,15 +245,15 @@ func together(ctx context.Context, n int, do func(ctx context.Context, i int) er
 	return group.Wait()
 }
 
-// A refused call of together is repeated after refusedPause, until it was refused for
-// refusedFor.
+// If a call of together is refused, it is repeated after refusedPause. It is given up
+// when it was refused for refusedFor.
 const (
 	refusedPause = 200 * time.Millisecond
 	refusedFor   = time.Minute
 )
 
-// Guests returns all devices that can be hit, in the order of their places: those of
-// the SDK, then CIM clients, then pages.
+// Guests returns all devices that faults can hit, in the order of their places. First
+// come those of the SDK, then CIM clients, then pages.
 func (c *Crowd) Guests() []Guest {
 	var guests []Guest
 	for _, d := range c.devices {
@@ -278,8 +278,7 @@ func (c *Crowd) Users() (list []int64) {
 	return list
 }
 
-// Files returns the devices that keep their history in a file, Crowded those of
-// users who are in as many groups as one may be.
+// Files returns the devices that keep their history in a file.
 func (c *Crowd) Files() (list []*Device) {
 	for _, d := range c.devices {
 		if d.path != "" {
@@ -289,11 +288,11 @@ func (c *Crowd) Files() (list []*Device) {
 	return list
 }
 
-// Crowded is told with Files.
+// Crowded returns the devices of users who are in the largest allowed number of groups.
 func (c *Crowd) Crowded() []*Device { return c.crowded }
 
-// Talk lets all devices send until traffic ends. They wait for answers until life ends,
-// or Close. The returned channel is closed when no device waits any more.
+// Talk makes all devices send until traffic ends. They wait for answers until life ends
+// or Close is called. The returned channel is closed when no device waits any more.
 func (c *Crowd) Talk(traffic, life context.Context) (done <-chan struct{}) {
 	var talking sync.WaitGroup
 	for _, t := range c.talkers {
@@ -316,10 +315,10 @@ func (c *Crowd) Talk(traffic, life context.Context) (done <-chan struct{}) {
 	return all
 }
 
-// LastWord has each device send one message to its own user over its own connection,
-// and wait for the answer until life ends, or Close. Call it when everything is healed:
-// it shows which connections receive nothing any more. The returned channel is closed
-// when no device waits any more.
+// LastWord has each device send one message to its own user over its own connection, and
+// wait for the answer until life ends or Close is called. Call it when everything is
+// healed. It shows which connections receive nothing any more. The returned channel is
+// closed when no device waits any more.
 func (c *Crowd) LastWord(life context.Context) (done <-chan struct{}) {
 	var waiting sync.WaitGroup
 	for _, d := range c.devices {
@@ -344,8 +343,8 @@ func (d *Device) lastWord(life context.Context) {
 	d.answered(d.device, m.ID, receipt, err)
 }
 
-// Close ends all devices and waits for them. Messages without an answer are noted
-// as unknown.
+// Close ends all devices and waits for them. Messages without an answer are recorded as
+// unknown.
 func (c *Crowd) Close() error {
 	var (
 		wait sync.WaitGroup

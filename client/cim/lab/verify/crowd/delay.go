@@ -12,13 +12,14 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// scheduler leaves messages with the servers: a client, or a sender over HTTP.
+// scheduler schedules delayed messages. It is a client, or a sender over HTTP.
 type scheduler interface {
 	ScheduleAfter(context.Context, client.Outgoing, time.Duration) (client.Scheduled, error)
 	CancelScheduled(ctx context.Context, id string) error
 }
 
-// scheduler returns the talker's, and blocks until its process runs.
+// scheduler returns the scheduler of the talker. It blocks until the talker's process
+// runs.
 func (t *talker) scheduler(ctx context.Context) (scheduler, int, error) {
 	if t.sender != nil {
 		return t.sender, 0, nil
@@ -26,7 +27,7 @@ func (t *talker) scheduler(ctx context.Context) (scheduler, int, error) {
 	return t.current(ctx)
 }
 
-// leave schedules a message, and takes it back if the order says so.
+// leave schedules a message, and cancels it if the order says so.
 func (t *talker) leave(life context.Context, m client.Outgoing, o order) {
 	s, process, err := t.scheduler(life)
 	if err != nil {

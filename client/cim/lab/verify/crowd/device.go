@@ -29,26 +29,26 @@ type Device struct {
 	device string
 	config client.Config
 	path   string          // of the history file; empty: memory
-	memory *history.Memory // nil if there is a file
+	memory *history.Memory // the history if there is no file
 	ledger *ledger.Writer
 
-	strangers []int64 // users whom it sends nothing but what is in a hurry
+	strangers []int64 // users to whom it sends only messages in a hurry
 
 	forgetful bool // the memory is lost with the process
-	silent    bool // its user sends over HTTP: its connection is for showing
-	roams     bool // nodes do not hear when its connections end
+	silent    bool // its user sends over HTTP, so its connection only receives
+	roams     bool // nodes do not notice when its connections end
 
 	slow    atomic.Bool
-	twins   atomic.Int32   // second clients under its name
-	hurries atomic.Int64   // messages that were in a hurry
-	turn    sync.Mutex     // held while it is started or killed
-	jobs    sync.WaitGroup // of the present process: those who receive and watch
+	twins   atomic.Int32   // how many second clients were started under its name
+	hurries atomic.Int64   // how many messages in a hurry it has sent
+	turn    sync.Mutex     // held while the device is started or killed
+	jobs    sync.WaitGroup // goroutines of the present process, which receive and watch
 
 	// Guarded by mu.
 	mu      sync.Mutex
 	wires   map[*wire]struct{}
 	client  *client.Client // nil while the process is down
-	process int            // the present one's number, or the last one's
+	process int            // number of the present process, or of the last one
 	file    *history.File
 	up      chan struct{} // closed while the process runs
 }
@@ -74,7 +74,7 @@ func (d *Device) Who() (user int64, device string) { return d.user, d.device }
 // Silent reports whether the device sends nothing over its connection by itself.
 func (d *Device) Silent() bool { return d.silent }
 
-// Restartable reports whether the device keeps what it needs to be killed.
+// Restartable reports whether the device may be killed and started again.
 func (d *Device) Restartable() bool { return d.path != "" || d.forgetful }
 
 // Start starts the device's process and returns when it is connected, or ctx ends. If the
@@ -117,8 +117,8 @@ func (d *Device) Start(ctx context.Context) error {
 	return nil
 }
 
-// Kill ends the device's process: its connection breaks without a goodbye, and
-// what it had not written to its history is gone.
+// Kill ends the device's process. Its connection breaks without a goodbye, and everything
+// that it had not written to its history is lost.
 func (d *Device) Kill() error {
 	d.turn.Lock()
 	defer d.turn.Unlock()
@@ -162,8 +162,8 @@ func (d *Device) Tear() {
 	d.each(func(w *wire) { w.state.Store(tearing) })
 }
 
-// Mute makes the present connection lose everything, in both directions and for
-// good. Another one works.
+// Mute makes the present connection lose everything, in both directions and for ever. The
+// next connection works again.
 func (d *Device) Mute() {
 	d.each(func(w *wire) { w.state.Store(mute) })
 }
@@ -216,12 +216,12 @@ func (d *Device) current(ctx context.Context) (*client.Client, int, error) {
 	}
 }
 
-// receive writes down what the client shows until it ends.
+// receive records the messages that the client shows, until it ends.
 func (d *Device) receive(c *client.Client, process int) {
 	for {
 		m, err := c.Receive(context.Background())
 		if err != nil {
-			return // watch tells why
+			return // watch records the reason
 		}
 		d.ledger.Write(ledger.Record{
 			Kind: ledger.Shown, User: d.user, Device: d.device, Process: process,
@@ -245,7 +245,7 @@ func placeOf(at proto.Position) *ledger.Place {
 	return &ledger.Place{Log: at.Log, Epoch: at.Epoch.String(), Number: at.Number}
 }
 
-// watch writes down what else happens to the client until it ends.
+// watch records everything else that happens to the client, until it ends.
 func (d *Device) watch(c *client.Client, process int) {
 	for event := range c.Events(context.Background()) {
 		record := ledger.Record{User: d.user, Device: d.device, Process: process, Note: event.String()}
@@ -273,13 +273,13 @@ func (d *Device) watch(c *client.Client, process int) {
 	}
 }
 
-// answered writes down what became of a message.
+// answered records the outcome of a message.
 func (d *Device) answered(sender, id string, receipt client.Receipt, err error) {
 	record := ledger.Record{Kind: ledger.Accepted, User: d.user, Device: sender, ID: id}
 	var refusal *proto.Error
 	switch {
 	case err == nil:
-		if receipt.At.Number > 0 { // not of what is only scheduled
+		if receipt.At.Number > 0 { // a message that is only scheduled has no place yet
 			record.At = placeOf(receipt.At)
 		}
 	case errors.Is(err, client.ErrOutcomeUnknown):
@@ -293,7 +293,8 @@ func (d *Device) answered(sender, id string, receipt client.Receipt, err error) 
 	d.ledger.Write(record)
 }
 
-// routesClient is how the crowd calls routes: one pool of connections for all.
+// routesClient returns the HTTP client with which the whole crowd calls routes. All
+// devices share its connections.
 func routesClient(roots *x509.CertPool) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if roots != nil {

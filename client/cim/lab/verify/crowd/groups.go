@@ -14,24 +14,24 @@ import (
 )
 
 const (
-	usersPerGroup = 8 // one group for so many users
-	wardsOf       = 2 // users whom the maker of a group adds and removes
+	usersPerGroup = 8 // there is one group for this many users
+	wardsOf       = 2 // how many users the maker of a group adds and removes
 	groupsStream  = 1 << 32
 	changePause   = 200 * time.Millisecond // before a change is tried again
 )
 
-// groupSizes are how many members groups begin with, in turn.
+// groupSizes has the numbers of members with which groups begin, in turn.
 var groupSizes = []int{2, 3, 5, 8, 13, 21, 34, 55}
 
-// circle is one group before it exists. members belong to it at the start, guests may
-// join later, and its maker (the first member) adds and removes wards. All are indexes
-// of users.
+// circle is the plan of one group. The users in members belong to it at the start. Those
+// in guests may join later. The maker, who is the first member, adds and removes those in
+// wards. All are indexes of users.
 type circle struct{ members, guests, wards []int }
 
 func (c circle) maker() int { return c.members[0] }
 
-// drawCircles returns the groups of a crowd. Nobody is in all of them, and of every
-// group somebody stays out. The same arguments give the same groups.
+// drawCircles returns the groups of a crowd. No user is in all groups, and no group has
+// all users. The same arguments give the same groups.
 func drawCircles(seed uint64, users int) []circle {
 	rng := rand.New(rand.NewPCG(seed, groupsStream))
 	circles := make([]circle, max(2, users/usersPerGroup))
@@ -45,8 +45,8 @@ func drawCircles(seed uint64, users int) []circle {
 	return circles
 }
 
-// found makes the groups, each by its first member, and tells everybody's orders
-// of them.
+// found makes the groups, each by its first member, and passes them to the orders of all
+// devices.
 func (c *Crowd) found(ctx context.Context, circles []circle, users []int64) error {
 	c.groups = make([]int64, len(circles))
 	return together(ctx, len(circles), func(ctx context.Context, i int) error {
@@ -77,8 +77,8 @@ func (c *Crowd) found(ctx context.Context, circles []circle, users []int64) erro
 	})
 }
 
-// consent makes those whom a group's maker adds let everybody add them, now that some were
-// only invited, and accept.
+// Users whom a group's maker adds may only be invited at first. consent makes them allow
+// everybody to add them, and accept the invitations.
 func (c *Crowd) consent(ctx context.Context, of circle, users []int64, made client.CreatedGroup) error {
 	for _, i := range slices.Concat(of.members[1:], of.wards) {
 		phone := c.phoneOf(users[i]).client
@@ -104,14 +104,14 @@ func (c *Crowd) phoneOf(user int64) *Device {
 	return nil
 }
 
-// Users who are in as many groups as one may be, and how many that is.
+// The users who are in the largest allowed number of groups, and that number.
 const (
 	crowdedUsers = 3
-	crowdedMin   = 10 // of a smaller crowd there are none
-	limitedMin   = 40 // the same with limits: then no user makes more than ten groups, which is what an account may in an hour
+	crowdedMin   = 10 // a smaller crowd has no such users
+	limitedMin   = 40 // the same if routes limit accounts, so that no user makes more than the ten groups that are allowed per hour
 )
 
-// crowded returns how many such users the crowd has, the last ones.
+// crowded returns how many such users the crowd has. They are the last users.
 func (c Config) crowded() int {
 	if !c.Crowded || c.Users < crowdedMin || c.Limited && c.Users < limitedMin {
 		return 0
@@ -119,8 +119,9 @@ func (c Config) crowded() int {
 	return crowdedUsers
 }
 
-// drawCrowded returns the groups of the last users: all are in each. The other users
-// make them in turn, so that none makes many, and belong to what they made.
+// drawCrowded returns the groups of which all these last users are members. The other
+// users make the groups in turn, so that none of them makes many. The maker of a group is
+// a member, too.
 func drawCrowded(users, crowded int) []circle {
 	circles := make([]circle, proto.MaxGroups)
 	for i := range circles {
@@ -132,8 +133,8 @@ func drawCrowded(users, crowded int) []circle {
 	return circles
 }
 
-// change joins or leaves a group, or makes another user, again until that is done or
-// life ends: then nobody knows.
+// change makes the user, or another user, join or leave a group. It repeats the call
+// until it succeeds. If life ends before, the outcome is unknown.
 func (t *talker) change(life context.Context, o order) {
 	group, user, change := t.groups[o.group], t.user, o.change
 	if o.ward >= 0 {

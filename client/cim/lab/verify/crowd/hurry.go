@@ -10,19 +10,20 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// Senders in a hurry: a service with tight timeouts, many of whose requests use one
-// connection. After a message was given up, the next one comes at once. After a message
-// was accepted, the next one comes after a while.
+// Senders in a hurry behave like a service with short timeouts, whose many requests share
+// one connection. After a message was given up, the next one comes at once. After a
+// message was accepted, the next one comes after a while.
 const (
 	hurried    = 24
 	hurryLimit = 50 * time.Millisecond
 	hurryPause = 500 * time.Millisecond
-	hurryID    = "hurry" // begins the ids of what they send
+	hurryID    = "hurry" // the beginning of the ids of their messages
 )
 
-// Hurry sends until ctx ends, from many goroutines with little time each. It returns
-// when all have ended. Each has a receiver of its own, to whom the device sends
-// nothing else: nobody knows an order of what two send at once.
+// Hurry sends until ctx ends, from many goroutines with little time each. It returns when
+// all have ended. Each goroutine has a receiver of its own, to whom the device sends
+// nothing else. The reason is that messages which two goroutines send at once have no
+// known order.
 func (d *Device) Hurry(ctx context.Context) {
 	var senders sync.WaitGroup
 	for _, user := range d.strangers[:min(hurried, len(d.strangers))] {
@@ -38,7 +39,7 @@ func (d *Device) hurry(ctx context.Context, to int64) {
 			return
 		}
 		id := fmt.Sprintf("%s-%s-%d", hurryID, d.device, d.hurries.Add(1))
-		m := client.Outgoing{ID: id, To: to, Text: "quick " + id} // CIM clients know it by its text
+		m := client.Outgoing{ID: id, To: to, Text: "quick " + id} // CIM clients recognise it by its text
 		pause := hurryPause
 		d.noteSent(d.device, m, process, 0)
 		limit, cancel := context.WithTimeout(ctx, hurryLimit)

@@ -15,29 +15,29 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// kioskDevice is the name of a device that logs in and out, and shows nothing.
+// kioskDevice is the name of a device that logs in and out, and is shown nothing.
 const kioskDevice = "kiosk"
 
 const (
-	everyKiosk = 20              // one user of so many has one
+	everyKiosk = 20              // one user in this many has a kiosk
 	kioskPause = 3 * time.Second // between a logout and the next login
 )
 
-// kiosk is a device that many use: it logs in, logs out, and shows its token again to
-// all routes, as somebody would who found it.
+// kiosk is a device that many people use. It logs in, logs out, and then sends its old
+// token to all routes, as somebody who found the token would do.
 type kiosk struct {
-	*Device // the user's first device; the kiosk has nothing of it but the user
+	*Device // the user's first device, of which the kiosk uses only the user
 	http    *http.Client
 	routes  []string
 	count   int
 }
 
-// visit logs in and out until ctx ends. life bounds the wait for an answer.
+// visit logs in and out until ctx ends. It waits for answers until life ends.
 func (k *kiosk) visit(ctx, life context.Context) {
 	config := k.config
 	config.Device, config.Dial, config.History = kioskDevice, nil, nil
 	for retry.Sleep(ctx, kioskPause) {
-		k.note(ledger.LoggedIn, "", "", "") // a try that fails may have opened a session at a node that died
+		k.note(ledger.LoggedIn, "", "", "") // recorded before the call, because even a call that fails may have opened a session
 		c, err := client.Connect(ctx, config)
 		if err != nil {
 			continue
@@ -45,7 +45,7 @@ func (k *kiosk) visit(ctx, life context.Context) {
 		k.note(ledger.LoggedIn, "", "", "")
 		token := c.Token()
 		if c.Logout(life) != nil {
-			continue // nobody knows whether it is useless
+			continue // it is not known whether the token is void
 		}
 		k.note(ledger.LoggedOut, "", "", "")
 		for _, route := range k.routes {
@@ -59,8 +59,8 @@ func (k *kiosk) note(kind ledger.Kind, note, code, id string) {
 }
 
 // outcomeOf returns the outcome of a message, from the answer to its send. A store that
-// has lost the logout may accept the message. An answer to retry later says nothing about
-// an earlier copy of the same call, which something on the way may have made.
+// has lost the logout may accept the message. If the answer says to retry later, an
+// earlier copy of the same call, made by a proxy, may still have succeeded.
 func outcomeOf(status int, err error) ledger.Kind {
 	switch {
 	case err != nil || status >= http.StatusInternalServerError:
@@ -74,7 +74,7 @@ func outcomeOf(status int, err error) ledger.Kind {
 	}
 }
 
-// tryAll shows the token to a route, in calls of several kinds that need one.
+// tryAll makes several kinds of calls to a route with the token.
 func (k *kiosk) tryAll(ctx context.Context, route, token string) {
 	k.count++
 	id := fmt.Sprintf("%s-%d", kioskDevice, k.count)
@@ -97,7 +97,7 @@ func (k *kiosk) tryAll(ctx context.Context, route, token string) {
 			k.note(outcomeOf(status, err), "", "", id)
 		}
 		if err != nil {
-			continue // it was not answered, so nothing was served
+			continue // the call was not answered, so the route accepted nothing
 		}
 		code := fmt.Sprint(status)
 		if status == http.StatusOK {

@@ -20,23 +20,24 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// pageDevice is the name of a device that is the page which routes serve.
+// pageDevice is the name of a device that runs the web page of the routes.
 const pageDevice = "page"
 
-// Which users have the page, too: one in so many, the first of them with this index.
+// These constants choose the users who also have the page: one in this many, and the
+// index of the first one.
 const (
 	everyPage = 17
 	firstPage = 3
 	mostPages = 3
-	pagePlace = 1 << 20 // the first one's place in the crowd, behind all others
+	pagePlace = 1 << 20 // place of the first page in the crowd, behind all other devices
 )
 
 const (
-	pageEnd  = 10 * time.Second // for a page's process to end
-	pageLine = 1 << 20          // bytes in a line of its stdout, at most
+	pageEnd  = 10 * time.Second // how long a page's process may take to end
+	pageLine = 1 << 20          // the longest line of its stdout, in bytes
 )
 
-// errNoNode is why there are no pages in the crowd.
+// errNoNode is the reason why the crowd has no pages.
 var errNoNode = errors.New("node is not in PATH")
 
 //go:embed page/*.mjs
@@ -48,28 +49,28 @@ var tab embed.FS
 type Page struct {
 	// Set before Start.
 	node     string // the program
-	dir      string // with the modules
+	dir      string // folder with the modules
 	name     string // of the account
 	user     int64
-	route    string // which served the page
-	ca       string // file of the authority of routes and nodes; empty: that of the system
+	route    string // URL of the route that served the page
+	ca       string // file of the authority of routes and nodes; empty: the system's authorities
 	password string // of the account; empty: it has none
 	ledger   *ledger.Writer
 	orders   *orders
 	users    []int64 // ids, by index
 
-	turn sync.Mutex // held while it is started or killed
+	turn sync.Mutex // held while the device is started or killed
 
 	// Guarded by writing, which is held while a command is written.
 	writing sync.Mutex
 	in      io.WriteCloser // nil: the process is down
-	process int            // the present one's number, or the last one's
+	process int            // number of the present process, or of the last one
 	up      chan struct{}  // closed while the process runs
-	ended   chan struct{}  // closed when all it said is in the ledger
+	ended   chan struct{}  // closed when everything that the process reported is in the ledger
 
 	// Guarded by mu.
 	mu   sync.Mutex
-	open map[string]bool // messages without an answer
+	open map[string]bool // ids of messages without an answer
 }
 
 // String names the device, for people.
@@ -78,11 +79,11 @@ func (p *Page) String() string { return fmt.Sprintf("%d/%s", p.user, pageDevice)
 // Who returns the user and the device name in the ledger.
 func (p *Page) Who() (user int64, device string) { return p.user, pageDevice }
 
-// Restartable reports true: the browser keeps its storage.
+// Restartable returns true, because the browser keeps its storage.
 func (p *Page) Restartable() bool { return true }
 
-// Start opens the tab and returns when it is connected, or it ends, or ctx ends. If the
-// tab is open already, Start does nothing.
+// Start opens the tab. It returns when the tab is connected or has ended, or when ctx
+// ends. If the tab is open already, Start does nothing.
 func (p *Page) Start(ctx context.Context) error {
 	p.turn.Lock()
 	defer p.turn.Unlock()
@@ -109,8 +110,9 @@ func (p *Page) Start(ctx context.Context) error {
 // storage is the folder of the browser's storage.
 func (p *Page) storage() string { return filepath.Join(p.dir, "storage-"+p.name) }
 
-// run starts the process. Of the returned channels, back is closed when the page is
-// connected, and ended when the process has ended and all it said is in the ledger.
+// run starts the process. The channel back is closed when the page is connected. The
+// channel ended is closed when the process has ended and everything that it reported is
+// in the ledger.
 func (p *Page) run() (back, ended <-chan struct{}, err error) {
 	storage := p.storage()
 	args, err := json.Marshal(map[string]string{"route": p.route, "name": p.name, "password": p.password, "device": pageDevice, "storage": storage})
@@ -151,7 +153,7 @@ func (p *Page) run() (back, ended <-chan struct{}, err error) {
 	return connected, end, nil
 }
 
-// hear writes down what the process says until it ends.
+// hear records what the process reports, until it ends.
 func (p *Page) hear(cmd *exec.Cmd, out io.Reader, process int, connected chan struct{}) {
 	lines := bufio.NewScanner(out)
 	lines.Buffer(make([]byte, 64<<10), pageLine)
@@ -168,7 +170,7 @@ func (p *Page) hear(cmd *exec.Cmd, out io.Reader, process int, connected chan st
 		switch r.Kind {
 		case ledger.Accepted, ledger.Refused, ledger.Unknown:
 			if !p.answered(r.ID) {
-				continue // it was sent again, and answered twice
+				continue // the message was sent again, and this is the second answer
 			}
 		}
 		r.Process = process
@@ -186,7 +188,8 @@ func (p *Page) note(r ledger.Record) {
 	p.ledger.Write(r)
 }
 
-// answered reports whether the message had no answer yet. It has one now.
+// answered records that the message has an answer. It reports whether this is the first
+// one.
 func (p *Page) answered(id string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -195,7 +198,7 @@ func (p *Page) answered(id string) bool {
 	return first
 }
 
-// Kill ends the process at once, between two turns of its program. The page sends its
+// Kill ends the process at once, between two tasks of its event loop. The page sends its
 // unsent messages when it is started again.
 func (p *Page) Kill() error {
 	p.turn.Lock()
@@ -211,7 +214,7 @@ func (p *Page) kill() error {
 		return nil
 	}
 	ended := p.ended
-	_ = p.write(map[string]string{"do": "quit"}) // it fails if it ended by itself, which the ledger has
+	_ = p.write(map[string]string{"do": "quit"}) // this fails if the process has ended by itself, which is in the ledger
 	p.in, p.up = nil, make(chan struct{})
 	p.writing.Unlock()
 	select {
@@ -222,17 +225,16 @@ func (p *Page) kill() error {
 	return nil
 }
 
-// Cut closes the connection, Tear breaks it in the next frame, Mute makes it lose
-// everything, Slow makes the tab read slowly.
+// Cut closes the connection.
 func (p *Page) Cut() { p.tell("cut") }
 
-// Tear is told with Cut.
+// Tear breaks the connection in the middle of the next frame.
 func (p *Page) Tear() { p.tell("tear") }
 
-// Mute is told with Cut.
+// Mute makes the connection lose everything.
 func (p *Page) Mute() { p.tell("mute") }
 
-// Slow is told with Cut.
+// Slow makes the tab read slowly, or at full speed again.
 func (p *Page) Slow(slow bool) {
 	if slow {
 		p.tell("slow")
@@ -244,7 +246,7 @@ func (p *Page) Slow(slow bool) {
 func (p *Page) tell(what string) {
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	_ = p.write(map[string]string{"do": what}) // one that is down has no connection
+	_ = p.write(map[string]string{"do": what}) // if this fails, the process is down and has no connection
 }
 
 // write writes a command. The caller holds writing.
@@ -260,7 +262,7 @@ func (p *Page) write(command map[string]string) error {
 	return err
 }
 
-// talk types the device's orders until ctx ends. The page sends them.
+// talk types the messages of the device's orders until ctx ends. The page sends them.
 func (p *Page) talk(ctx context.Context) {
 	count := 0
 	for due := time.Now(); ; {
@@ -284,7 +286,8 @@ func (p *Page) talk(ctx context.Context) {
 	}
 }
 
-// say types one text into an open tab, and reports false if ctx ends first.
+// say types one text into an open tab. It waits for the tab, and returns false if ctx
+// ends first.
 func (p *Page) say(ctx context.Context, r ledger.Record, to string) bool {
 	for {
 		p.writing.Lock()
@@ -311,5 +314,5 @@ func (p *Page) say(ctx context.Context, r ledger.Record, to string) bool {
 	return true
 }
 
-// imported is how one module of the page names another.
+// imported matches the import of one module of the page by another.
 var imported = regexp.MustCompile(`from "\./([a-z]+\.js)"`)

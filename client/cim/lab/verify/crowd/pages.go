@@ -12,8 +12,8 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 )
 
-// addPages adds the pages, if this machine can run them; else it says in the ledger
-// why not.
+// addPages adds the pages. If this machine cannot run them, it records the reason in the
+// ledger.
 func (c *Crowd) addPages(ctx context.Context, config Config, users []int64) error {
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -38,8 +38,8 @@ func (c *Crowd) addPages(ctx context.Context, config Config, users []int64) erro
 	return nil
 }
 
-// fetchPage puts the modules that the route serves into a folder, chat.js and session.js
-// with what they need, and what runs them beside them.
+// fetchPage puts the page's modules that the route serves into a folder: chat.js,
+// session.js, and the modules that these import. It adds the files that run them in Node.
 func fetchPage(ctx context.Context, client *http.Client, route, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

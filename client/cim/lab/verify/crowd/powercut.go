@@ -8,8 +8,8 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 )
 
-// PowerCut kills the device's process and removes lost bytes from the end of its
-// history file, as if they had been written and not synced. The first line stays,
+// PowerCut kills the device's process. It removes the given number of bytes from the end
+// of the history file, as if they had been written and not synced. The first line stays,
 // because it was written long ago.
 func (d *Device) PowerCut(lost int64) error {
 	d.turn.Lock()

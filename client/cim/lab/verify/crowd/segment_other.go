@@ -4,5 +4,5 @@ package crowd
 
 import "syscall"
 
-// ethernet leaves the segments as they are.
+// ethernet does nothing on this system.
 func ethernet(_, _ string, _ syscall.RawConn) error { return nil }

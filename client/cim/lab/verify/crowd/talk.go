@@ -13,8 +13,7 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// Of confirmed messages that a device sends, it requests a delivery mark for one, if that
-// one is private.
+// A device requests a delivery mark for one message in this many, if that one is private.
 const confirmed = 5
 
 // talker sends a device's orders.
@@ -24,11 +23,11 @@ type talker struct {
 	orders *orders
 	users  []int64 // ids, by index
 	groups []int64 // ids, by index
-	count  int     // messages so far
+	count  int     // how many messages it has sent so far
 	open   sync.WaitGroup
 }
 
-// by is the name of the device that the ledger has as the sender.
+// by returns the name of the device that is the sender in the ledger.
 func (t *talker) by() string {
 	if t.sender != nil {
 		return serviceDevice
@@ -36,7 +35,7 @@ func (t *talker) by() string {
 	return t.device
 }
 
-// talk sends until ctx ends. life, which lasts longer, bounds the wait for an answer.
+// talk sends until ctx ends. It waits for answers until life ends, which is later.
 func (t *talker) talk(ctx, life context.Context) {
 	due := time.Now()
 	for {
@@ -74,8 +73,8 @@ func (t *talker) talk(ctx, life context.Context) {
 	t.open.Wait()
 }
 
-// send sends one message. It waits for the answer only where somebody is
-// impatient, or one call is one message.
+// send sends one message. It waits for the answer only if the sender is impatient, or if
+// the message needs a call of its own.
 func (t *talker) send(ctx, life context.Context, m client.Outgoing, o order) {
 	if o.patience == 0 {
 		t.post(life, m)
@@ -89,10 +88,10 @@ func (t *talker) send(ctx, life context.Context, m client.Outgoing, o order) {
 	}
 }
 
-// post hands the message over and leaves it to a goroutine to wait.
+// post sends the message, and starts a goroutine that waits for the answer.
 func (t *talker) post(life context.Context, m client.Outgoing) {
 	if t.sender != nil {
-		_ = t.postAndWait(life, m) // the ledger has it
+		_ = t.postAndWait(life, m) // the error is in the ledger
 		return
 	}
 	c, process, err := t.current(life)
@@ -106,12 +105,12 @@ func (t *talker) post(life context.Context, m client.Outgoing) {
 		return
 	}
 	t.open.Go(func() {
-		receipt, err := p.Wait(context.Background()) // it ends with the client at the latest
+		receipt, err := p.Wait(context.Background()) // this returns when the client ends, at the latest
 		t.answered(t.by(), m.ID, receipt, err)
 	})
 }
 
-// postAndWait sends the message and returns what became of it.
+// postAndWait sends the message, waits for the answer, and returns its error.
 func (t *talker) postAndWait(ctx context.Context, m client.Outgoing) error {
 	if t.sender != nil {
 		t.noteSent(t.by(), m, 0, 0)

@@ -10,18 +10,18 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/verify/ledger"
 )
 
-// The mix of what a device sends, in percent of its orders.
+// The shares of the kinds of messages that a device sends, in percent of its orders.
 const (
 	toEveryone = 8
 	toGroups   = 30
-	outsiders  = 4  // of those: to a group that the user is not in, which is refused
-	changes    = 3  // no message: the user joins a group or leaves it
+	outsiders  = 4  // percent of the messages to groups that go to a group of which the user is no member, so that they are refused
+	changes    = 3  // these are no messages: the user joins a group or leaves it
 	bursts     = 10 // many messages at once, without waiting for an answer
 	impatient  = 6  // gives up soon, and half of those send it again
-	floods     = 1  // more, to one user, than a node keeps for a slow reader
+	floods     = 1  // to one user, more bytes than a node keeps for a slow reader
 	longTexts  = 4
-	delayed    = 8  // left with the servers for a while; not those to groups
-	takenBack  = 35 // of those, some too late
+	delayed    = 8  // the servers send it later; never to groups
+	takenBack  = 35 // percent of the delayed messages that are cancelled, some of them too late
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 	mostBurst   = 20
 	longestText = 6 << 10 // bytes
 	usualText   = 160
-	patience    = 1500 * time.Millisecond // of the impatient, at most
+	patience    = 1500 * time.Millisecond // how long impatient senders wait at most
 
 	shortestDelay = 200 * time.Millisecond
 	longestDelay  = 9 * time.Second
@@ -38,40 +38,41 @@ const (
 
 // order is what a device is to send next.
 type order struct {
-	wait     time.Duration // since the order before
-	peer     int           // index of the user it is to; -1: everyone
-	group    int           // index of the group it is to, or that changes; -1: none
+	wait     time.Duration // pause since the previous order
+	peer     int           // index of the receiver; -1: everyone
+	group    int           // index of the group that receives it or changes; -1: none
 	change   string        // ledger.Join or ledger.Leave; empty: texts are to be sent
-	ward     int           // index of the user who is made to; -1: the one whose order it is
+	ward     int           // index of the user whose membership changes; -1: the sender
 	texts    []string
 	patience time.Duration // zero: wait for the answer as long as it takes
 	again    bool          // send it again after giving up
 	delay    time.Duration // zero: sent at once
-	takeBack time.Duration // cancel it after that; zero: no
+	takeBack time.Duration // cancel it after this time; zero: do not
 }
 
-// peerSteps are how far away in the crowd those are to whom a user writes: few, so
-// that conversations have an order to lose.
+// peerSteps has the distances in the crowd from a user to the peers of that user. There
+// are few peers, so that each conversation has many messages whose order can go wrong.
 var peerSteps = []int{1, 2, 7, 31}
 
-// orders draws what one device sends.
+// orders draws the orders of one device at random.
 type orders struct {
 	rng   *rand.Rand
 	pace  time.Duration // mean time between two messages
-	peers []int         // users it writes to
+	peers []int         // users to whom it writes
 	user  int           // index
 	name  string        // begins every text
 
 	changes bool         // this device joins and leaves for its user
-	groups  []int        // that the user is in, or may join
-	in      map[int]bool // of those, where the user is now, as far as this device knows
-	count   int          // texts so far
+	groups  []int        // groups to which the user belongs, or which the user may join
+	in      map[int]bool // groups to which the user belongs now, as far as this device knows
+	count   int          // how many texts were drawn so far
 
 	wards  []ward // whom this user adds and removes, as the group's creator
 	belong map[ward]bool
 }
 
-// ward is a user who joins and leaves a group by its maker's hand alone; by index.
+// ward is a user whom only the maker of a group adds and removes. Both fields are
+// indexes.
 type ward struct{ group, user int }
 
 // newOrders returns the orders of the device at a place of the crowd, whose user
@@ -89,7 +90,8 @@ func newOrders(seed uint64, place, user, users int, pace time.Duration) *orders 
 	return o
 }
 
-// meet tells which groups there are. With changes the device joins and leaves.
+// meet passes the groups to the orders. If changes is set, the device also joins and
+// leaves groups.
 func (o *orders) meet(circles []circle, changes bool) {
 	o.changes = changes
 	for i, c := range circles {
@@ -101,7 +103,8 @@ func (o *orders) meet(circles []circle, changes bool) {
 	}
 }
 
-// made tells which groups the user made: the first member of each did.
+// made passes the groups that the user has made to the orders. The maker of a group is
+// its first member.
 func (o *orders) made(circles []circle) {
 	for i, c := range circles {
 		if c.maker() != o.user {
@@ -114,7 +117,7 @@ func (o *orders) made(circles []circle) {
 }
 
 // next draws what the user does next. The draws come in a fixed order, so that a seed
-// names one course of events.
+// stands for one sequence of orders.
 func (o *orders) next() order {
 	if o.changes && len(o.groups) > 0 && o.percent(changes) {
 		return o.nextChange()
@@ -154,14 +157,14 @@ func (o *orders) address(next *order, flooding bool) {
 	}
 }
 
-// temper draws whether a single message is delayed, and perhaps cancelled, or has an
-// impatient sender.
+// temper draws whether a single message is delayed (and perhaps cancelled), or whether
+// its sender is impatient.
 func (o *orders) temper(next *order) {
 	switch {
 	case next.group < 0 && o.percent(delayed):
 		next.delay = shortestDelay + time.Duration(o.rng.Int64N(int64(longestDelay-shortestDelay)))
 		if o.percent(takenBack) {
-			next.takeBack = 1 + time.Duration(o.rng.Int64N(int64(next.delay)*5/4)) // too late at times
+			next.takeBack = 1 + time.Duration(o.rng.Int64N(int64(next.delay)*5/4)) // sometimes this is too late
 		}
 	case o.percent(impatient):
 		next.patience = time.Duration(1 + o.rng.Int64N(int64(patience)))
@@ -169,7 +172,7 @@ func (o *orders) temper(next *order) {
 	}
 }
 
-// nextChange is a joining or a leaving of one of the user's groups.
+// nextChange returns an order to join or leave one of the user's groups.
 func (o *orders) nextChange() order {
 	group := o.groups[o.rng.IntN(len(o.groups))]
 	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace)), peer: -1, group: group, change: ledger.Join, ward: -1}
@@ -202,8 +205,8 @@ func (o *orders) nextWard(wards []ward) order {
 	return next
 }
 
-// pickGroup returns one of the groups that the user is in, or of those that the user may
-// join and is not in; -1: there is none.
+// If in is true, pickGroup returns a group to which the user belongs. Otherwise it
+// returns one that the user may join. It returns -1 if there is none.
 func (o *orders) pickGroup(in bool) int {
 	var list []int
 	for _, group := range o.groups {
@@ -226,7 +229,8 @@ func (o *orders) length() int {
 	return o.rng.IntN(usualText)
 }
 
-// text is one that no other device sends, and this one no second time.
+// text returns a new text. No other device sends the same one, and this device sends it
+// only once.
 func (o *orders) text(length int) string {
 	o.count++
 	return fmt.Sprintf("%s.%d %s", o.name, o.count, strings.Repeat(string(rune('a'+o.rng.IntN(26))), length))

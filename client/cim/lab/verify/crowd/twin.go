@@ -14,15 +14,15 @@ import (
 const (
 	// twinTime is how long a twin may take to connect.
 	twinTime = 30 * time.Second
-	// outliveTime is how long a twin may live on once the device is back. After that
-	// the device is started once more, because a twin without a connection could
-	// displace it in turn.
+	// outliveTime is how long a twin may still run after the device is back. After that
+	// time the device is started once more, because a twin without a connection could
+	// connect later and displace it.
 	outliveTime = 10 * time.Second
 )
 
 // Twin starts a second client under the device's name, which records nothing. The
-// returned function ends that: it starts the device again, which displaces the twin. It
-// fails if the twin does not learn of that in time, and may be called again.
+// returned function starts the device again, which displaces the twin. If the twin does
+// not notice that in time, the function returns an error, and may be called again.
 func (d *Device) Twin(ctx context.Context) (end func(context.Context) error) {
 	d.twins.Add(1)
 	config := d.config
@@ -53,7 +53,7 @@ func (d *Device) Twin(ctx context.Context) (end func(context.Context) error) {
 	}
 }
 
-// outlive waits until the twin was told that it is displaced.
+// outlive waits until the twin has noticed that it is displaced.
 func (d *Device) outlive(ctx context.Context, twin *client.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, outliveTime)
 	defer cancel()

@@ -10,18 +10,18 @@ import (
 // The states of a wire decide what happens to the bytes written to it.
 const (
 	sound   = iota
-	tearing // cuts the next write in half, and then itself
+	tearing // sends half of the next write, and then closes the connection
 	mute    // loses everything in both directions, as a network that forgot the connection
 )
 
 const (
-	slowBytes = 512                   // what a slow reader takes at a time
-	slowPause = 40 * time.Millisecond // and how long it rests before that: 12.5 kB/s
-	// readBuffer is the size of the kernel's buffer in bytes: small, so that a slow
-	// reader is felt by the node.
+	slowBytes = 512                   // how many bytes a slow reader reads at a time
+	slowPause = 40 * time.Millisecond // the pause before each such read, which makes 12.5 kB/s
+	// readBuffer is the size of the kernel's buffer in bytes. It is small, so that the
+	// node notices a slow reader.
 	readBuffer = 4 << 10
-	// halfOpen is how long the node does not hear that a roaming device is gone. It
-	// is longer than a node is paused.
+	// halfOpen is how long the node does not notice that a roaming device is gone. It is
+	// longer than any pause of a node.
 	halfOpen = 25 * time.Second
 )
 
@@ -29,18 +29,18 @@ const (
 type wire struct {
 	net.Conn
 	slow   *atomic.Bool // the device's
-	roams  bool         // its end is not heard of at the other side
+	roams  bool         // the node does not notice when the connection ends
 	ended  func(*wire)  // called once, by Close
 	state  atomic.Int32
-	hears  bool        // what comes is read even while it is mute
-	halved atomic.Bool // a CIM client closed one side, which tells the node nothing
+	hears  bool        // reads everything that comes, even while the wire is mute
+	halved atomic.Bool // a CIM client has ended its sending, but the node cannot notice that
 	closed chan struct{}
 	once   sync.Once
 }
 
 func newWire(conn net.Conn, slow *atomic.Bool, roams bool, ended func(*wire)) *wire {
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetReadBuffer(readBuffer) // a wish: the test is milder without it
+		_ = tcp.SetReadBuffer(readBuffer) // if this fails, the test is only less strict
 	}
 	return &wire{Conn: conn, slow: slow, roams: roams, ended: ended, closed: make(chan struct{})}
 }
@@ -76,13 +76,13 @@ func (w *wire) Write(b []byte) (int, error) {
 	return w.Conn.Write(b)
 }
 
-// Close implements net.Conn. The connection of a device that roams stays half open
-// for a while, as that of a phone that left the network does. One that lost what came
-// does not end in order, which would say that it was read.
+// Close implements net.Conn. The connection of a roaming device stays half open for a
+// while, like that of a phone that has left the network. A connection that lost bytes is
+// reset, because an orderly end would prove that the bytes were read.
 func (w *wire) Close() error {
 	w.once.Do(func() {
 		if tcp, ok := w.Conn.(*net.TCPConn); ok && w.state.Load() == mute {
-			_ = tcp.SetLinger(0) // a wish, see above
+			_ = tcp.SetLinger(0) // if this fails, the test is only less strict
 		}
 		close(w.closed)
 		w.ended(w)
@@ -91,7 +91,7 @@ func (w *wire) Close() error {
 		}
 	})
 	if w.roams {
-		return w.Conn.SetDeadline(time.Unix(1, 0)) // what is under way ends
+		return w.Conn.SetDeadline(time.Unix(1, 0)) // reads and writes under way end
 	}
 	return w.Conn.Close()
 }

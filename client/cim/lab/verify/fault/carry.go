@@ -10,14 +10,15 @@ import (
 // linkMTU is the largest packet of the link, in bytes.
 const linkMTU = 1500
 
-// carry gives each packet that it reads from the device back to it when the line
-// says, until ctx ends. It closes the device, and what is under way then is lost. The
-// line bounds how much that is: its rate times queue and delay, under 200 kB.
+// carry reads packets from the device, and writes each one back at the time that the line
+// says, until ctx ends. Then it closes the device, and the packets under way are lost.
+// The line bounds how many bytes that are: less than 200 kB, from its rate, queue and
+// delay.
 func carry(ctx context.Context, device io.ReadWriteCloser, l *line) error {
 	read, failed := make(chan []byte), make(chan error, 1)
 	go func() { failed <- readPackets(ctx, device, read) }()
 	err := pass(ctx, device, l, read)
-	_ = device.Close() // which ends the reading; nothing more is to be written
+	_ = device.Close() // this ends the reading, and nothing is written any more
 	for range read {
 	}
 	if ended := <-failed; err == nil && ctx.Err() == nil {
@@ -26,7 +27,8 @@ func carry(ctx context.Context, device io.ReadWriteCloser, l *line) error {
 	return err
 }
 
-// readPackets hands over what it reads until that fails, and closes packets.
+// readPackets passes on the packets that it reads, until reading fails. Then it closes
+// packets.
 func readPackets(ctx context.Context, device io.Reader, packets chan<- []byte) error {
 	defer close(packets)
 	for buffer := make([]byte, linkMTU); ; {
@@ -76,7 +78,7 @@ type packet struct {
 	bytes   []byte
 }
 
-// underWay are packets by when they arrive, a heap.
+// underWay is a heap of packets, by the time when they arrive.
 type underWay []packet
 
 func (u underWay) Len() int           { return len(u) }

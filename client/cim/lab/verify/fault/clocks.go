@@ -10,13 +10,14 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// offsets are the errors of clocks, in turn: longer than a log is kept, longer than a
-// ticket lives, and as large as between hosts in order.
+// offsets are the errors of clocks, in turn. The first is longer than a log is kept, and
+// the second is longer than a ticket is valid. The third is as small as between hosts
+// with correct clocks.
 var offsets = []time.Duration{
 	125 * time.Second, -150 * time.Second, 15 * 24 * time.Hour, -15 * 24 * time.Hour, 2 * time.Second, -2 * time.Second,
 }
 
-// clockRhythm has all offsets come within half a minute.
+// clockRhythm makes all offsets happen within half a minute.
 var clockRhythm = Rhythm{Every: Span{3 * time.Second, 6 * time.Second}, Lasts: Span{1500 * time.Millisecond, 5 * time.Second}}
 
 type clockRoute struct{}
@@ -45,10 +46,11 @@ func (clockNode) Inject(ctx context.Context, w *World, s Strike) (Wound, error) 
 	return jump(ctx, w.seats[s.Target].current().Process, s)
 }
 
-// stepping is how many of 100 clocks jump again in the middle.
+// stepping is the percentage of wrong clocks that jump a second time before they are
+// healed.
 const stepping = 50
 
-// jump sets the clock of a process wrong, and back when it is healed.
+// jump sets the clock of a process wrong. Healing sets it right again.
 func jump(ctx context.Context, p *up.Process, s Strike) (Wound, error) {
 	offset := offsets[s.Turn%len(offsets)]
 	what := fmt.Sprintf("%s's clock off by %v", p.Name, offset)

@@ -7,8 +7,8 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// cutEvery is how soon after a cut the next one comes: when the routes have work in
-// hand again.
+// cutEvery is the pause between two cuts. After it, the routes have requests under way
+// again.
 const cutEvery = 25 * time.Millisecond
 
 type redisCut struct{}

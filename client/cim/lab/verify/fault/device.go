@@ -17,8 +17,8 @@ func (clientFlap) Rhythm() Rhythm {
 	return Rhythm{Every: Span{100 * time.Millisecond, 800 * time.Millisecond}, Lasts: Span{10 * time.Millisecond, 4 * time.Second}}
 }
 
-// Percentages of what happens to a connection; the rest are cut. Of devices that can be
-// killed, two of three are killed.
+// Percentages of the faults of a connection. All other connections are cut. Of the
+// devices that can be killed, two of three are killed.
 const (
 	killed = 66
 	torn   = 25

@@ -9,7 +9,8 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/verify/crowd"
 )
 
-// Class is what a fault hits. A target has one fault at a time.
+// Class is a kind of target that a fault can hit. A target has at most one fault at a
+// time.
 type Class string
 
 // The classes.
@@ -25,7 +26,7 @@ const (
 	Link        Class = "link"
 	Devices     Class = "device"
 	Crowd       Class = "crowd" // all devices
-	Files       Class = "file"  // a device that keeps its history in one
+	Files       Class = "file"  // a device that keeps its history in a file
 	Proxy       Class = "proxy"
 )
 
@@ -35,10 +36,11 @@ type Fault interface {
 	Story() string // what happens, in a line for people
 	Hits() Class
 	Rhythm() Rhythm
-	// Missing says what the world lacks for this fault; empty: nothing.
+	// Missing returns the reason why this fault cannot happen in the world, or an empty
+	// text if it can.
 	Missing(*World) string
-	// Inject hits the strike's target. On an error nothing is broken, unless the
-	// wound has a Heal.
+	// Inject hits the strike's target. After an error nothing is broken, unless the wound
+	// has a Heal.
 	Inject(context.Context, *World, Strike) (Wound, error)
 }
 
@@ -46,7 +48,7 @@ type Fault interface {
 type Rhythm struct {
 	Every Span // from one strike to the next
 	Lasts Span
-	Late  bool // it strikes once, when most of the traffic is over
+	Late  bool // the fault happens once, when most of the traffic is over
 }
 
 // Span is a range of durations, both ends included.
@@ -59,19 +61,19 @@ func (s Span) draw(rng *rand.Rand) time.Duration {
 // Wound is a fault that happened.
 type Wound struct {
 	What string // in words: node-2 killed
-	// Tail is how far back the store may have lost what it took: zero unless a
-	// primary is gone.
+	// Tail is how far back the store may have lost writes. It is zero unless a primary is
+	// gone.
 	Tail time.Duration
-	// Alone is how long no replica of the store hears its primary, unless it is
-	// healed before.
+	// Alone is how long the replicas of the store get nothing from their primary, unless
+	// the wound is healed before.
 	Alone time.Duration
 	// Empty: the store has lost everything. Restored: the messages of Tail are gone
 	// even if replicas had accepted them.
 	Empty, Restored bool
 	// On is the device that was hit; nil: a server, or all devices.
 	On crowd.Guest
-	// Heal ends it, and blocks until what was hit is ready again. It may be tried
-	// again after an error. nil: it heals by itself.
+	// Heal ends the fault, and blocks until the target is ready again. After an error it
+	// may be called again. nil: the fault heals by itself.
 	Heal func(context.Context) error
 }
 
@@ -86,31 +88,31 @@ func All() []Fault {
 	}
 }
 
-// NeedsNetwork reports whether the fault of a name happens in a network of the run's
-// own alone, see OwnNetwork.
+// NeedsNetwork reports whether the fault with this name needs a network of the run's own,
+// see OwnNetwork.
 func NeedsNetwork(name string) bool {
 	return name == (gossipCut{}).Name() || name == (lossyNet{}).Name()
 }
 
-// World is what can break.
+// World has everything that can break.
 type World struct {
 	cluster *up.Cluster
 	devices []crowd.Guest
 	files   []*crowd.Device // those with a history file
-	crowded []*crowd.Device // those of users in as many groups as one may be
+	crowded []*crowd.Device // the devices of users in the largest allowed number of groups
 	seats   []*seat
 	noZK    string
 	signals bool // see up.Signals
 
 	noNetwork string // see NewWorld
 
-	repeaters *Repeaters // nil: nothing stands in front of the routes
+	repeaters *Repeaters // nil: there are no proxies in front of the routes
 	keys      *RouteKeys // nil: the store has the routes' key
 }
 
-// NewWorld returns the world of a cluster that just started and its users. noZK
-// says why there is no ZooKeeper, if there is none, noNetwork why the run is not in a
-// network of its own, if it is not. Repeaters and keys may be nil.
+// NewWorld returns the world of a cluster that just started and its users. If there is no
+// ZooKeeper, noZK is the reason. If the run has no network of its own, noNetwork is the
+// reason. The parameters repeaters and keys may be nil.
 func NewWorld(cluster *up.Cluster, people *crowd.Crowd, noZK, noNetwork string, repeaters *Repeaters, keys *RouteKeys) *World {
 	w := &World{
 		cluster: cluster, devices: people.Guests(), files: people.Files(), crowded: people.Crowded(),
@@ -122,7 +124,8 @@ func NewWorld(cluster *up.Cluster, people *crowd.Crowd, noZK, noNetwork string, 
 	return w
 }
 
-// noPause says why no process can be made to stand still; empty: it can.
+// noPause returns the reason why processes cannot be paused, or an empty text if they
+// can.
 func (w *World) noPause() string {
 	if w.signals {
 		return ""
@@ -130,7 +133,7 @@ func (w *World) noPause() string {
 	return up.ErrNoPause.Error()
 }
 
-// Targets returns how many there are of a class.
+// Targets returns how many targets of a class there are.
 func (w *World) Targets(c Class) int {
 	switch c {
 	case Nodes, NodeClocks:
@@ -146,8 +149,8 @@ func (w *World) Targets(c Class) int {
 	}
 }
 
-// Fallen returns the nodes, routes and servers of the store that should run and do not:
-// they ended by themselves. Call it only when all faults are healed.
+// Fallen returns the nodes, routes and servers of the store that have ended by
+// themselves. Call it only when all faults are healed.
 func (w *World) Fallen() []string {
 	var fallen []string
 	for _, s := range w.seats {

@@ -8,7 +8,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// noServers says why no server of the store can be harmed; empty: one can.
+// noServers returns the reason why no server of the store can be harmed, or an empty text
+// if one can.
 func (w *World) noServers() string {
 	c := w.cluster
 	if c.Redis() == nil && c.Sentinel() == nil && c.RedisCluster() == nil {
@@ -17,14 +18,15 @@ func (w *World) noServers() string {
 	return ""
 }
 
-// lone reports whether the store is one server, which nobody watches.
+// lone reports whether the store is a single server, without Sentinels or other masters
+// that watch it.
 func (w *World) lone() bool { return w.cluster.Redis() != nil }
 
-// A store that is watched is not hit for longer: its Sentinels or masters would
-// promote a replica, and this fault is none of a lost primary.
+// A store that is watched is hit for at most watchedFor. After a longer time its
+// Sentinels or masters would promote a replica, and that is another fault.
 const watchedFor = 1200 * time.Millisecond
 
-// until is how long a strike that stops the store lasts.
+// until returns how long a strike lasts that stops the store.
 func (w *World) until(s Strike) time.Duration {
 	if w.lone() {
 		return s.Lasts
@@ -32,7 +34,7 @@ func (w *World) until(s Strike) time.Duration {
 	return min(s.Lasts, watchedFor)
 }
 
-// harm hits all primaries, and returns what heals those that were hit.
+// harm calls hit for all primaries. It returns a wound that heals those that were hit.
 func (w *World) harm(ctx context.Context, hit, undo func(*redistest.Server, context.Context) error) (heal func(context.Context) error, err error) {
 	servers, err := w.cluster.Primaries(ctx)
 	if err != nil {

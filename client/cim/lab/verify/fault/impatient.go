@@ -20,7 +20,7 @@ func (impatient) Rhythm() Rhythm {
 	return Rhythm{Every: Span{6 * time.Second, 12 * time.Second}, Lasts: Span{3 * time.Second, 6 * time.Second}}
 }
 
-// errNoSDK is returned for a device that is no client of the SDK.
+// errNoSDK means that a device is not a client of the SDK.
 var errNoSDK = errors.New("the device is no client of the SDK")
 
 func (impatient) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
@@ -38,9 +38,9 @@ func (impatient) Inject(ctx context.Context, w *World, s Strike) (Wound, error) 
 	})}, nil
 }
 
-// silent returns the device at a place, or the next one that sends nothing on its own.
-// If a device sent a patient message on the same connection, that would show the node
-// that the sender knows of the refusal. Another fault may have hit the device.
+// silent returns the device at a place, if it sends nothing by itself, or else the next
+// such device. If a device sent a usual message on the same connection, that would show
+// the node that the sender has read the refusal. Another fault may have hit the device.
 func (w *World) silent(place int) int {
 	for i := range w.devices {
 		next := (place + i) % len(w.devices)

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkName is the link's device; a network of its own has one.
+// linkName is the name of the link's device. There is one in the run's own network.
 const linkName = "cim-lossy"
 
 // openLink makes a TUN device in the run's own network. Packets that linkTable routes

@@ -21,13 +21,13 @@ func (lossyNet) Missing(w *World) string {
 	if w.noNetwork != "" {
 		return w.noNetwork
 	}
-	// Whether it works here shows when it is done: the system may lack the device,
-	// or not let a container have one.
+	// Only a try shows whether this works here. The system may lack the device, or may
+	// not allow it in a container.
 	device, err := openLink(context.Background())
 	if err != nil {
 		return err.Error()
 	}
-	_ = device.Close() // nothing went through it
+	_ = device.Close() // no packet went through it yet
 	return ""
 }
 func (lossyNet) Rhythm() Rhythm {
@@ -63,8 +63,8 @@ func (lossyNet) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
 	return Wound{What: fmt.Sprintf("%s and %s behind a bad link (%v)", node.ID, route.Host, line), Heal: heal}, nil
 }
 
-// linkTable is the routing table that leads into the link: this network has no other
-// of its own.
+// linkTable is the number of the routing table that leads into the link. The run's own
+// network has no other table with this number.
 const linkTable = "7"
 
 // The protocols of rules, by their numbers (IANA). The command ip knows their names only
@@ -74,9 +74,10 @@ const (
 	udp = "17"
 )
 
-// linkRules are the rules that lead what is sent from and to addresses into the link,
-// packets of the first and connections of the others. They hold for what is sent
-// here (iif lo), not for what comes out of the link, and stand behind those of
+// linkRules returns the routing rules that lead traffic into the link. That is the UDP
+// traffic from and to the address in packets, and the TCP traffic from and to the
+// addresses in connections. The rules are for traffic that is sent on this machine (iif
+// lo), and not for packets that come out of the link. They come after the rules of
 // gossip-cut.
 func linkRules(packets string, connections ...string) (rules [][]string, err error) {
 	add := func(protocol, address string) {
@@ -93,22 +94,23 @@ func linkRules(packets string, connections ...string) (rules [][]string, err err
 	return rules, err
 }
 
-// line is what a bad link does to packets, which follows from its seed and from when
-// they come.
+// line decides what a bad link does to each packet. That depends on its seed and on when
+// packets come.
 type line struct {
 	rng   *rand.Rand
 	loss  float64 // of 1
-	delay Span    // each packet's own: so they overtake each other
+	delay Span    // drawn for each packet, so packets may overtake each other
 	rate  int     // bytes per second, of both directions together
 
-	free time.Time // when it has sent what it took
+	free time.Time // when the line will have sent all accepted packets
 }
 
-// longestQueue is what the line takes ahead of its rate; more is lost, as in a router
-// whose buffer is full.
+// longestQueue is how much traffic may wait in the line, as a time at its rate. Further
+// packets are lost, as in a router whose buffer is full.
 const longestQueue = 300 * time.Millisecond
 
-// newLine draws a line: between a distant one and one that people complain about.
+// newLine draws a line at random. The best one is like a distant host, and the worst one
+// is a very bad connection.
 func newLine(seed uint64) *line {
 	rng := rand.New(rand.NewPCG(seed, hash("line")))
 	shortest := Span{20 * time.Millisecond, 80 * time.Millisecond}.draw(rng)
@@ -126,8 +128,8 @@ func (l *line) String() string {
 		100*l.loss, l.delay.Min.Round(ms), l.delay.Max.Round(ms), l.rate>>10)
 }
 
-// take returns when a packet of a size in bytes that comes now arrives; false: it is
-// lost.
+// take returns when a packet arrives that comes now. The parameter size is in bytes. If
+// the packet is lost, take returns false.
 func (l *line) take(now time.Time, size int) (arrives time.Time, ok bool) {
 	lost, late := l.rng.Float64() < l.loss, l.delay.draw(l.rng)
 	begins := now

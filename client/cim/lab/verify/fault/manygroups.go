@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// ManyGroups is the name of the fault that needs a crowd with such users.
+// ManyGroups is the name of the fault that needs a crowd with users in many groups
+// (crowd.Config.Crowded).
 const ManyGroups = "many-groups"
 
 type manyGroups struct{}

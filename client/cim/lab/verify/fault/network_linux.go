@@ -14,10 +14,10 @@ import (
 // ownNetwork marks a process that OwnNetwork has started.
 const ownNetwork = "CIM_VERIFY_NETWORK"
 
-// OwnNetwork starts the program again, as the same process, in a network of its own
-// that has nothing but loopback. There gossip can be cut and packets be lost without
-// harm to other processes, and the network ends with the process. In the new network
-// OwnNetwork returns nil. An error says why there is no such network.
+// OwnNetwork starts the program again, as the same process, in a network of its own with
+// only the loopback device. There, faults can cut gossip and lose packets without harm to
+// other processes. The network ends with the process. In the new network OwnNetwork
+// returns nil. If that fails, the error says why there is no such network.
 func OwnNetwork(ctx context.Context) error {
 	if os.Getenv(ownNetwork) != "" {
 		return openNetwork(ctx)
@@ -32,8 +32,9 @@ func OwnNetwork(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find own program: %w", err)
 	}
-	// A namespace is a thread's; the program that this thread becomes keeps it. If
-	// that fails, the thread must not serve others: locked, it ends with the caller.
+	// A namespace belongs to a thread, and the program that this thread starts keeps it.
+	// If starting fails, no other goroutine may run on this thread. So it is locked, and
+	// ends with its goroutine.
 	runtime.LockOSThread()
 	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("make a network: %w", err)
@@ -41,8 +42,9 @@ func OwnNetwork(ctx context.Context) error {
 	return fmt.Errorf("start again: %w", syscall.Exec(self, os.Args, append(os.Environ(), ownNetwork+"=1")))
 }
 
-// openNetwork sets the own network up. The table of local addresses comes before
-// all rules by default, and a rule could not keep anything from loopback.
+// openNetwork sets up the run's own network. By default, the table of local addresses
+// comes before all other rules. openNetwork moves it behind them, because otherwise no
+// rule could apply to loopback.
 func openNetwork(ctx context.Context) error {
 	for _, command := range []string{"link set lo up", "rule add pref 100 lookup local", "rule delete pref 0"} {
 		if err := ip(ctx, strings.Fields(command)...); err != nil {

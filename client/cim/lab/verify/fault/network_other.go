@@ -10,7 +10,7 @@ import (
 
 var errLinux = errors.New("a network of its own needs Linux")
 
-// OwnNetwork returns that there is none.
+// OwnNetwork returns an error, because only Linux has such networks.
 func OwnNetwork(context.Context) error { return errLinux }
 
 func ip(context.Context, ...string) error { return errLinux }

@@ -9,8 +9,7 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/up"
 )
 
-// seat is where a node is: the same one again after a restart, or its
-// replacement.
+// seat is a place for a node. After a fault it has the restarted node or a replacement.
 type seat struct {
 	mu   sync.Mutex
 	node *up.Node
@@ -40,7 +39,7 @@ func (nodeKill) Rhythm() Rhythm {
 	return Rhythm{Every: Span{7 * time.Second, 18 * time.Second}, Lasts: Span{200 * time.Millisecond, 7 * time.Second}}
 }
 
-// replaced is how many of 100 killed nodes do not come back.
+// replaced is the percentage of killed nodes that are replaced by a new node.
 const replaced = 35
 
 func (nodeKill) Inject(_ context.Context, w *World, s Strike) (Wound, error) {
@@ -98,7 +97,7 @@ func (nodeDrain) Rhythm() Rhythm {
 	return Rhythm{Every: Span{12 * time.Second, 30 * time.Second}, Lasts: Span{time.Second, 6 * time.Second}}
 }
 
-// drainTime is how long a node may take to leave: it waits for a route that
+// drainTime is how long a node may take to leave. It may have to wait for a route that
 // answers, and for clients that read slowly.
 const drainTime = 45 * time.Second
 

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Strike is one fault at one target.
+// Strike is one planned fault at one target.
 type Strike struct {
 	At     time.Duration // since the traffic began
 	Lasts  time.Duration // until it is healed; healing takes its own time
 	Fault  Fault
 	Turn   int    // how many strikes of the fault were drawn before it
-	Target int    // of the targets of the fault's class
-	Roll   uint64 // what the fault decides by
+	Target int    // index among the targets of the fault's class
+	Roll   uint64 // random bits by which the fault makes its decisions
 }
 
 func (s Strike) end() time.Duration { return s.At + s.Lasts }
@@ -23,15 +23,16 @@ func (s Strike) end() time.Duration { return s.At + s.Lasts }
 // percent reports whether the n-th decision of the strike falls below p percent.
 func (s Strike) percent(n int, p uint64) bool { return s.Roll>>(8*n)%100 < p }
 
-// recovery is how long after its end a target is spared: it is coming back.
+// recovery is how long after the end of a strike its target is not hit again, because it
+// needs time to come back.
 const recovery = time.Second
 
 // Plan draws the strikes of a run, in the order of time. All end within duration. The
-// first strike of a fault is due within the first 40 % of it, and that of a late fault
-// within the last 40 %. First strikes are placed before all others. If all targets are
-// taken, a first strike comes later or sooner, and is shorter if need be. Any other
-// strike takes the next free target, or does not happen. The same holds for one that
-// would hit the last node or route that stands.
+// first strike of a fault is due within the first 40 % of duration. For a late fault, it
+// is due within the last 40 %. The first strikes of all faults are placed before any
+// others. If all targets are taken, a first strike comes later or sooner, and is shorter
+// if need be. Any other strike takes the next free target, or is left out. A strike that
+// would hit the last node or route that still runs is left out, too.
 func Plan(seed uint64, duration time.Duration, faults []Fault, targets func(Class) int) []Strike {
 	var firsts, others, plan []Strike
 	for _, f := range faults {
@@ -59,7 +60,7 @@ func sortByTime(strikes []Strike) {
 	slices.SortStableFunc(strikes, func(a, b Strike) int { return cmp.Compare(a.At, b.At) })
 }
 
-// draw returns the strikes of one fault, not aimed yet.
+// draw returns the strikes of one fault, which have no targets yet.
 func draw(seed uint64, duration time.Duration, f Fault) []Strike {
 	rng := rand.New(rand.NewPCG(seed, hash(f.Name())))
 	rhythm := f.Rhythm()
@@ -79,7 +80,7 @@ func draw(seed uint64, duration time.Duration, f Fault) []Strike {
 	return strikes
 }
 
-// placeStep is by how much a strike is moved until there is room for it.
+// placeStep is the step in which a strike is moved in time until a target is free.
 const placeStep = 250 * time.Millisecond
 
 // place aims a strike that has to happen, at the first time with a free target. It
@@ -103,7 +104,7 @@ func place(plan []Strike, s Strike, duration time.Duration, n int) (Strike, bool
 	return s, false
 }
 
-// aim chooses one of n targets that no other strike of the plan holds meanwhile.
+// aim chooses one of n targets that no other strike of the plan hits at the same time.
 func aim(plan []Strike, s Strike, n int) (Strike, bool) {
 	held := make(map[int]bool)
 	for _, other := range plan {

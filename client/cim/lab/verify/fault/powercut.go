@@ -22,7 +22,7 @@ func (powerCut) Rhythm() Rhythm {
 	return Rhythm{Every: Span{4 * time.Second, 9 * time.Second}, Lasts: Span{50 * time.Millisecond, 3 * time.Second}}
 }
 
-// mostUnsynced is how much of a file may be gone, in bytes.
+// mostUnsynced is how much of a file a power cut may remove, in bytes.
 const mostUnsynced = 16 << 10
 
 func (powerCut) Inject(_ context.Context, w *World, s Strike) (Wound, error) {

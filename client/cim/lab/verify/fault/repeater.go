@@ -46,19 +46,19 @@ func (repeatProxy) Inject(_ context.Context, w *World, _ Strike) (Wound, error) 
 	}}, nil
 }
 
-// Repeaters are proxies in front of routes, one each, that repeat what is posted
-// while they are told to.
+// Repeaters are proxies, one in front of each route. While repeating is on, they send
+// each POST request twice.
 type Repeaters struct {
 	on        atomic.Bool
 	transport *http.Transport
 	server    *tls.Config // nil: proxies and routes are plain
 
 	mu      sync.Mutex
-	streams map[net.Conn]struct{} // connections that are no requests any more
+	streams map[net.Conn]struct{} // connections that have become streams
 }
 
-// NewRepeaters returns proxies that pass everything on. With an authority they and the
-// routes speak TLS; nil: they are plain.
+// NewRepeaters returns proxies that only forward requests until repeating is turned on.
+// If ca is nil, they and the routes speak plain HTTP, and otherwise TLS.
 func NewRepeaters(ca *localca.CA) (*Repeaters, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy, transport.MaxIdleConnsPerHost = nil, 256 // all nodes and clients share it
@@ -95,10 +95,10 @@ func (r *Repeaters) Front(route string) (address string, stop func(), err error)
 	server := &http.Server{
 		Handler:   http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { r.serve(pass, w, q) }),
 		ConnState: r.follow,
-		ErrorLog:  pass.ErrorLog, // clients end connections in the middle of a handshake all the time
+		ErrorLog:  pass.ErrorLog, // without this, every client that ends a connection during a handshake would be logged
 	}
 	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(listener) }) // it ends with stop
+	serving.Go(func() { _ = server.Serve(listener) }) // stop ends the server
 	return at, func() {
 		_ = server.Close()
 		r.cut()
@@ -106,7 +106,7 @@ func (r *Repeaters) Front(route string) (address string, stop func(), err error)
 	}, nil
 }
 
-// repeat turns the repeating on, which cuts all streams, or off.
+// repeat turns the repeating on or off. Turning it on also closes all streams.
 func (r *Repeaters) repeat(on bool) {
 	if r.on.Store(on); on {
 		r.cut()
@@ -142,9 +142,9 @@ func (r *Repeaters) serve(pass http.Handler, w http.ResponseWriter, q *http.Requ
 	}
 }
 
-// twice sends the request twice and answers with what the second one is answered.
-// Both have their answers by then: a caller never meets a repetition of what it
-// asked for before.
+// twice sends the request twice, and returns the second answer. It waits for both
+// answers, so that no copy of the request is under way when the caller makes its next
+// one.
 func (r *Repeaters) twice(pass http.Handler, w http.ResponseWriter, q *http.Request) {
 	body, err := io.ReadAll(q.Body)
 	if err != nil {

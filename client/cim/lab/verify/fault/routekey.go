@@ -44,14 +44,14 @@ func (routeKey) Inject(_ context.Context, w *World, s Strike) (Wound, error) {
 	}, nil
 }
 
-// RouteKeys is the file of the routes' keys. The first makes tokens and tickets, and
-// what any of them made is accepted.
+// RouteKeys is the file with the routes' keys. Routes make tokens and tickets with the
+// first key, and accept those of all keys.
 type RouteKeys struct {
 	path string
 
 	mu      sync.Mutex
 	keys    []string
-	added   bool // the last one is new, and not the first yet
+	added   bool // the last key is new, and has not become the first yet
 	written time.Time
 }
 
@@ -68,11 +68,12 @@ func NewRouteKeys(dir string) (*RouteKeys, error) {
 	return k, k.write()
 }
 
-// Flags are those of a route that uses the keys.
+// Flags returns the flags of a route that uses the keys.
 func (k *RouteKeys) Flags() []string { return []string{"-route-key", "file:" + k.path} }
 
-// step goes one step on once all routes have read the last one: a new key is added
-// behind the others, and then it is the first.
+// step waits until all routes have read the last change, and makes the next one. There
+// are two changes in turn. A new key is added behind the others, and then it becomes the
+// first key.
 func (k *RouteKeys) step(routes []*up.Process) (what string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

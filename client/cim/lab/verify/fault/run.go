@@ -16,22 +16,23 @@ import (
 type Told struct {
 	Broken func(Fault, Wound)
 	Healed func(Fault, Wound)
-	Missed func(Fault, error) // it could not happen, and nothing is broken
+	Missed func(Fault, error) // the fault could not happen, and nothing is broken
 }
 
-// healTime is how long healing is tried: two programs may need each other, such
-// as a route that is started again while the store is away. A device needs them all: its
-// time begins when all else is healed.
+// healTime is how long healing is tried. It takes time because two programs may need each
+// other, such as a route that is restarted while the store is away. A device needs all of
+// them, so its time begins when everything else is healed.
 const healTime = time.Minute
 
-// awaitEvery is how often a fault that waits for its target looks whether it is free.
+// awaitEvery is how often a fault that waits for a target checks whether the target is
+// free.
 const awaitEvery = 100 * time.Millisecond
 
-// Run carries out the plan and returns when all of it is healed. A target that
-// still heals from an earlier strike is spared. When traffic ends, what was not
-// struck is left out and what is broken is healed at once. A fault that has not
-// happened yet waits for a target that still heals, and strikes late. An error is
-// a fault that could not be healed: then the run cannot settle.
+// Run carries out the plan and returns when all of it is healed. A strike at a target
+// that still heals from an earlier one is left out. But a fault that has not happened yet
+// waits for such a target, and happens later. When traffic ends, all remaining strikes
+// are left out, and everything that is broken is healed at once. An error means that a
+// fault could not be healed.
 func Run(traffic context.Context, w *World, plan []Strike, tell Told) error {
 	begun := time.Now()
 	patient, stop := context.WithCancel(context.WithoutCancel(traffic))
@@ -73,7 +74,7 @@ type spot struct {
 // ofDevice reports whether the target is a client, which needs the servers.
 func (s spot) ofDevice() bool { return s.class == Devices || s.class == Files }
 
-// wounded are the targets that are hit now.
+// wounded has the targets that are broken now.
 type wounded struct {
 	mu     sync.Mutex
 	at     map[spot]bool
@@ -81,7 +82,7 @@ type wounded struct {
 	err    error           // the first failure
 }
 
-// first reports whether the fault has had no turn yet. It has now.
+// first reports whether this is the first strike of the fault, and records it.
 func (w *wounded) first(f Fault) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,7 +101,7 @@ func (w *wounded) take(at spot) bool {
 	return true
 }
 
-// await takes the target once it is free, and reports false if ctx ends first.
+// await waits until the target is free, and takes it. It returns false if ctx ends first.
 func (w *wounded) await(ctx context.Context, at spot) bool {
 	for !w.take(at) {
 		if !retry.Sleep(ctx, awaitEvery) {
@@ -110,7 +111,7 @@ func (w *wounded) await(ctx context.Context, at spot) bool {
 	return true
 }
 
-// release gives up the target; after a failure it stays taken.
+// release frees the target. If err is not nil, the target stays taken.
 func (w *wounded) release(at spot, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -121,7 +122,8 @@ func (w *wounded) release(at spot, err error) {
 	}
 }
 
-// strike breaks something and heals it, of a device until patient ends at the latest.
+// strike breaks something, waits, and heals it. The healing of a device is tried until
+// patient ends.
 func strike(traffic, patient context.Context, w *World, s Strike, tell Told) error {
 	life := patient
 	if at := (spot{s.Fault.Hits(), s.Target}); !at.ofDevice() {
@@ -161,15 +163,16 @@ func heal(life context.Context, try func(context.Context) error) error {
 	}
 }
 
-// final reports whether a client was told not to come back, for another reason than that
-// its twin did.
+// final reports whether a client must not reconnect, for another reason than that its
+// twin displaced it.
 func final(err error) bool {
 	why, told := errors.AsType[*proto.Error](err)
 	return told && why.Code.Retry() == proto.RetryNever && why.Code != proto.Replaced
 }
 
-// during starts what breaks for as long as it goes on, and returns what heals that: it
-// ends the work's context, waits for it, and returns its error, once.
+// during starts work, which keeps something broken while it runs. The returned function
+// heals that. It ends the work's context, waits for the work, and returns its error the
+// first time.
 func during(ctx context.Context, work func(context.Context) error) (heal func(context.Context) error) {
 	working, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
@@ -177,7 +180,7 @@ func during(ctx context.Context, work func(context.Context) error) (heal func(co
 	return func(context.Context) error {
 		stop()
 		err := <-done
-		done <- nil // it may be asked again
+		done <- nil // heal may be called again
 		return err
 	}
 }

@@ -28,19 +28,19 @@ func (redisKill) Inject(_ context.Context, w *World, _ Strike) (Wound, error) {
 	return Wound{What: "redis-server killed", Heal: w.cluster.Redis().Restart}, nil
 }
 
-// Of 100 lost primaries, this many are lost while their replicas are behind. Then the
-// writes of the last moments are lost, too.
+// behindPercent is the percentage of lost primaries whose replicas are behind when they
+// are lost. Then the writes of the last moments are lost, too.
 const behindPercent = 60
 
-// tail is how long before its end a primary's writes may not have reached a
-// replica. The longest that they are kept from them is behindMost; the rest is for
+// tail is how long before its end a primary's writes may not have reached a replica.
+// Faults keep writes from replicas for at most behindMost. The rest of tail is for
 // replicas that are busy.
 const (
 	tail       = 2 * time.Second
 	behindMost = 400 // ms
 )
 
-// behind draws how long before its end the primary's replicas hear nothing.
+// behind draws how long before its end a primary's replicas get nothing from it.
 func (s Strike) behind() time.Duration {
 	if !s.percent(1, behindPercent) {
 		return 0

@@ -42,8 +42,8 @@ func (storeOlder) Rhythm() Rhythm {
 	return Rhythm{Every: Span{25 * time.Second, 45 * time.Second}, Lasts: Span{500 * time.Millisecond, 2500 * time.Millisecond}}
 }
 
-// Inject takes the snapshot, and loses what comes after it once the strike has
-// lasted.
+// Inject takes a snapshot of the data. At the end of the strike, the store loses
+// everything that was written after the snapshot.
 func (storeOlder) Inject(ctx context.Context, w *World, s Strike) (Wound, error) {
 	server, dir := w.cluster.Redis(), filepath.Join(w.cluster.Dir(), "snapshot")
 	taken := time.Now()
@@ -54,7 +54,7 @@ func (storeOlder) Inject(ctx context.Context, w *World, s Strike) (Wound, error)
 		return Wound{}, ctx.Err()
 	}
 	err := server.Lose(dir)
-	// A route may have been answered a moment before the ledger says so.
+	// A route may have got its answer a moment before the ledger has it.
 	tail := time.Since(taken) + tail
 	return Wound{What: "redis set back", Tail: tail, Restored: true, Heal: server.Restart}, err
 }

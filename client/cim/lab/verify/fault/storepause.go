@@ -48,8 +48,8 @@ func (storeSlow) Inject(ctx context.Context, w *World, s Strike) (Wound, error) 
 	return stutter(ctx, w, "redis slow", slowStill, s.Lasts)
 }
 
-// stutter makes the primaries stand still again and again, with short runs in between,
-// until the strike's time is over.
+// stutter pauses the primaries again and again, and lets them run for short times in
+// between. It ends when the strike's time is over.
 func stutter(ctx context.Context, w *World, what string, still, lasts time.Duration) (Wound, error) {
 	servers, err := w.cluster.Primaries(ctx)
 	if err != nil {
@@ -66,7 +66,7 @@ func stutter(ctx context.Context, w *World, what string, still, lasts time.Durat
 				return err
 			}
 			if still > slowStill {
-				return nil // a pause is one
+				return nil // the end of the pause is the healing
 			}
 		}
 		return nil

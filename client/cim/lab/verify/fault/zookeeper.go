@@ -68,12 +68,12 @@ func (zkExpire) Inject(ctx context.Context, w *World, _ Strike) (Wound, error) {
 	}}, nil
 }
 
-// errOutlived is that of a session which did not expire. A server that goes on
-// may read what a node sent meanwhile before it looks at its clock.
+// errOutlived means that a session did not expire. When a paused server continues, it may
+// read what a node sent meanwhile before it checks its clock.
 var errOutlived = errors.New("the session from before lives on")
 
-// registeredAnew returns nil if every node that runs is in ZooKeeper, by a
-// session of its own that is none of those before.
+// registeredAnew returns nil if every node that runs is in ZooKeeper with a new session,
+// which is not among those in before.
 func (w *World) registeredAnew(ctx context.Context, before map[string]int64) error {
 	owners, err := w.cluster.ZooKeeper().Owners(ctx, mirror.DefaultRoot)
 	if err != nil {

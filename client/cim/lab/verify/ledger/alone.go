@@ -2,13 +2,13 @@ package ledger
 
 import "slices"
 
-// alone is a time in which no replica heard the primary: from a broken record on,
-// for as long as it says. One that was healed before says nothing, because nobody
-// knows when.
+// alone is a time in which no replica got anything from the primary. It begins with a
+// broken record, which says how long it lasts. If it was healed earlier, nothing is
+// judged by it, because the exact end is unknown.
 type alone struct {
 	fault    string
 	from, to int64 // us
-	cut      bool  // it was healed before
+	cut      bool  // the fault was healed earlier
 }
 
 func (j *Judge) isolate(r Record) {
@@ -23,8 +23,8 @@ func (j *Judge) isolate(r Record) {
 	}
 }
 
-// judgeAlone judges what was sent and accepted, or sent and shown, while no replica
-// could have it. To schedule a delayed message is to accept it, too.
+// judgeAlone judges messages that were sent and accepted, or sent and shown, while no
+// replica could have them. For a delayed message, scheduling counts as accepting.
 func (v *Verdict) judgeAlone(j *Judge) {
 	if v.Ack != AckReplica {
 		return

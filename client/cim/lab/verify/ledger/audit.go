@@ -2,11 +2,11 @@ package ledger
 
 import "strings"
 
-// stands notes that an entry stands in a log in the end.
+// stands records that an entry is in a log at the end of the run.
 func (j *Judge) stands(r Record) {
 	m := j.find(r.From, r.ID, r.Text)
 	if m == nil && r.Change != "" {
-		return // shown to no device: all members may have left
+		return // no device was shown it, because all members may have left
 	}
 	if m == nil || !m.standsAs(r) {
 		j.verdict.violate("invented", "%s of %d stands at %v, which was not sent so", r.ID, r.From, r.At)
@@ -26,12 +26,14 @@ func (j *Judge) stands(r Record) {
 	}
 }
 
-// standsAs reports whether the record of an entry in a log is about m as it was sent.
+// standsAs reports whether the record of an entry in a log matches the message m as it
+// was sent.
 func (m *message) standsAs(r Record) bool {
 	return r.At != nil && m.to == r.To && m.group == r.Group && m.change == r.Change
 }
 
-// audit notes that m stands at a place of a log in the end, and judges whether it may.
+// audit records that m is at a place of a log at the end of the run, and judges whether
+// it may be there.
 func (j *Judge) audit(l log, m *message, at Place) {
 	audit := j.audited[l]
 	if audit == nil {
@@ -50,18 +52,17 @@ func (j *Judge) audit(l log, m *message, at Place) {
 	}
 }
 
-// move is a message that one device was shown at a place and another one at
-// another.
+// move is a message that two devices were shown at different places.
 type move struct {
 	reader *reader
 	*message
 	first, then Place
 }
 
-// judgeMoves judges messages that were shown at two places. A message that stands in the
-// log twice is shown at the second place to a reader who may not see the first. If the
-// store lost that log, nobody can look it up any more: then a message that may stand
-// twice is let pass.
+// judgeMoves judges messages that were shown at two places. If a message is in the log
+// twice, a reader who may not see the first place is shown it at the second place. If the
+// store lost that log, it is not known any more whether the message was there twice. Then
+// a message that may have been there twice is no violation.
 func (v *Verdict) judgeMoves(j *Judge) {
 	for _, m := range j.moves {
 		audit := j.audited[logOf(m.reader, m.group)]
@@ -86,12 +87,13 @@ func (l *logView) has(epoch string) bool {
 	return false
 }
 
-// judgeTold judges the places that senders were told: no two messages stand at one,
-// nor does one stand where another was shown or stands in the end.
+// judgeTold judges the places in the answers to senders. Two messages must not have the
+// same place. No other message may have been shown at such a place, or be there at the
+// end of the run.
 func (v *Verdict) judgeTold(j *Judge) {
 	told := make(map[log]map[Place]key)
 	for _, m := range j.order {
-		if m.told == nil || m.accepted == 0 || m.delay > 0 { // scheduled is nowhere yet
+		if m.told == nil || m.accepted == 0 || m.delay > 0 { // a message that is only scheduled has no place yet
 			continue
 		}
 		l := log{group: m.told.Log}
@@ -118,9 +120,9 @@ func (v *Verdict) judgeTold(j *Judge) {
 	}
 }
 
-// holds reports whether, during a fault, a process may hold a message and store it
-// after the sender sent it again another way. Only then a message may stand in a log
-// twice. A store that refuses or is gone holds nothing; one that stands still holds the
+// holds reports whether, during a fault, a process may keep a message and store it after
+// the sender has sent it again elsewhere. Only then may a message be in a log twice. A
+// store that refuses or is gone keeps nothing. A store that stands still keeps the
 // commands that it received.
 func holds(fault string) bool {
 	switch fault {

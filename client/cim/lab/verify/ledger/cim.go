@@ -9,16 +9,16 @@ import "fmt"
 // but not by more than is promised (cimread.go). A message that it sends has no id
 // until a device is shown it.
 
-// cimView is what only a CIM client's reader has. Such readers are no part of
-// Judge.readers: their showings have no places, and may come again.
+// cimView has what only the reader of a CIM client needs. Such readers are not in
+// Judge.readers, because their showings have no places and may be repeated.
 type cimView struct {
-	since  int64             // us, when it joined
-	told   []showing         // all that it was shown, repetitions among them
-	again  int               // of those, repetitions
-	visits map[int]*cimVisit // by process
+	since  int64             // when it joined, us
+	told   []showing         // everything that it was shown, with repetitions
+	again  int               // how many of these were repetitions
+	visits map[int]*cimVisit // its connections, by process
 }
 
-// saying is what a CIM client is told of a message.
+// saying has the parts of a message that a CIM client gets.
 type saying struct {
 	from int64
 	text string
@@ -26,7 +26,7 @@ type saying struct {
 
 // joinCIM adds a CIM client.
 func (j *Judge) joinCIM(reader *reader, at int64) {
-	reader.place = len(j.readers) - 1 // what is sent from now on is for it
+	reader.place = len(j.readers) - 1 // it must be shown messages that are sent from now on
 	reader.cim = &cimView{since: at, visits: make(map[int]*cimVisit)}
 	if back, known := j.early[reader.device]; known {
 		reader.cim.interrupt(back)
@@ -34,9 +34,9 @@ func (j *Judge) joinCIM(reader *reader, at int64) {
 	j.cims = append(j.cims, reader)
 }
 
-// find returns the message that was shown, or stands, under an id. The first id of one
-// that was sent without is its own; each further one is a message more, which something
-// between its sender and the store made of it.
+// find returns the message with an id that was shown or is in a log. If the message was
+// sent without an id, the first id that appears becomes its own. Each further id is one
+// more message, which a proxy made by repeating the call.
 func (j *Judge) find(from int64, id, text string) *message {
 	k := key{from, id}
 	if m := j.messages[k]; m != nil {
@@ -67,13 +67,13 @@ func (j *Judge) find(from int64, id, text string) *message {
 	return &other
 }
 
-// isForCIM reports whether a CIM client is shown the message: it prints what its user
-// sends by itself, and knows no groups.
+// isForCIM reports whether a CIM client should be shown the message. It is not shown its
+// user's own messages, which it prints by itself, nor messages of groups.
 func (m *message) isForCIM(r *reader) bool {
 	return (m.to == r.user || m.group == Everyone && m.from != r.user) && m.change == ""
 }
 
-// showCIM notes a showing to a CIM client.
+// showCIM records a showing to a CIM client.
 func (j *Judge) showCIM(reader *reader, r Record) {
 	m := j.sayings[saying{r.From, r.Text}]
 	switch {
@@ -97,7 +97,8 @@ func (j *Judge) showCIM(reader *reader, r Record) {
 	}
 }
 
-// owedCIM calls each with every message that a CIM client was to be shown and was not.
+// owedCIM calls each with every message that a CIM client should have been shown but was
+// not.
 func (j *Judge) owedCIM(each func(reader *reader, m *message, accepted bool)) {
 	for _, reader := range j.cims {
 		for _, m := range j.order {
@@ -120,10 +121,10 @@ func (j *Judge) passedOver(reader *reader, m *message) bool {
 	return audit == nil && j.keep > 0 || audit != nil && j.full(audit)
 }
 
-// judgeCIM judges what a CIM client was shown on each of its connections. It must show
-// nothing twice, nothing that the client is known to have read on another connection,
-// and each log in its order. After a loss of the store, a log begins anew when its node
-// notices the loss, and then there is nothing to judge.
+// judgeCIM judges what a CIM client was shown on each of its connections. It must show no
+// message twice, and each log in its order. It must not show messages that the client is
+// known to have read on another connection. After a loss of the store, a log begins anew
+// when its node notices the loss, and then there is nothing to judge.
 func (v *Verdict) judgeCIM(j *Judge, reader *reader) {
 	v.CIM++
 	v.CIMShown += len(reader.cim.told)
@@ -150,8 +151,8 @@ type cimJudge struct {
 	*Judge
 	verdict *Verdict
 	reader  *reader
-	read    map[int]int64        // us: until when the client has read all, by connection
-	latest  map[*message]showing // on any connection
+	read    map[int]int64        // time (us) up to which the client has read everything, by connection
+	latest  map[*message]showing // the latest showing of a message, on any connection
 
 	// On the current connection.
 	process int
@@ -159,7 +160,7 @@ type cimJudge struct {
 	last    map[int64]*message // by log
 }
 
-// connection notes the connection of the next showing.
+// connection records the connection of the next showing.
 func (c *cimJudge) connection(process int) {
 	if process != c.process {
 		c.process = process
@@ -179,8 +180,8 @@ func (c *cimJudge) judgeAgain(m showing) {
 	}
 }
 
-// judgeSeen judges a second showing on one connection, and reports whether this is the
-// first.
+// judgeSeen judges a repeated showing on one connection. It reports whether this is the
+// first showing.
 func (c *cimJudge) judgeSeen(m showing) bool {
 	if !c.seen[m.message] {
 		c.seen[m.message] = true
@@ -192,7 +193,7 @@ func (c *cimJudge) judgeSeen(m showing) bool {
 	return false
 }
 
-// judgeOrder judges whether the message stands behind the one that was shown before it.
+// judgeOrder judges whether the message comes after the previously shown one in its log.
 func (c *cimJudge) judgeOrder(m showing) {
 	place, known := c.finalPlace(c.reader, m.message)
 	if !known {
@@ -208,8 +209,9 @@ func (c *cimJudge) judgeOrder(m showing) {
 	c.last[m.group] = m.message
 }
 
-// finalPlace returns where a message stands in a log that the reader reads: in the end,
-// if the logs were read then, or else where another device was shown it.
+// finalPlace returns the place of a message in a log that the reader reads. If the logs
+// were read at the end of the run, it is the place there. Otherwise it is the place at
+// which another device was shown it.
 func (j *Judge) finalPlace(reader *reader, m *message) (Place, bool) {
 	if audit := j.audited[logOf(reader, m.group)]; audit != nil {
 		place, known := audit.places[m.key]
@@ -219,8 +221,8 @@ func (j *Judge) finalPlace(reader *reader, m *message) (Place, bool) {
 	return place, known
 }
 
-// standTwice returns the messages that stand in a log at more than one place, which a
-// client that sees no ids shows as often.
+// standTwice returns the messages that are in a log more than once. A client that sees no
+// ids shows such a message as often.
 func (j *Judge) standTwice() map[key]bool {
 	twice := make(map[key]bool)
 	for _, audit := range j.audited {
@@ -233,8 +235,8 @@ func (j *Judge) standTwice() map[key]bool {
 	return twice
 }
 
-// mayHaveStoodTwice reports whether nobody knows any more that the message stood in its
-// log once: the logs were not read in the end, or dropped what was old.
+// mayHaveStoodTwice reports whether the message may have been in its log twice. This
+// cannot be excluded if the logs were not read at the end, or have dropped old entries.
 func (j *Judge) mayHaveStoodTwice(reader *reader, m *message) bool {
 	audit := j.audited[logOf(reader, m.group)]
 	if audit != nil {
@@ -243,7 +245,7 @@ func (j *Judge) mayHaveStoodTwice(reader *reader, m *message) bool {
 	return j.upheld || m.doubt
 }
 
-// cimRow says in a line what CIM clients were shown.
+// cimRow returns a line about the showings to CIM clients.
 func (v *Verdict) cimRow() string {
 	return fmt.Sprintf("%d, shown %d times, %d of them again behind %d reconnects, of which %d were judged by pings, %d by ends in order and %d by kills of nodes",
 		v.CIM, v.CIMShown, v.CIMAgain, v.CIMReconnects, v.CIMByPings, v.CIMByEnds, v.CIMByKills)

@@ -6,39 +6,40 @@ import (
 	"strings"
 )
 
-// Three events prove that a CIM client has read its messages. An answered ping proves
-// all that were shown two seconds before it. An orderly end of the connection proves
-// all of them. The death of its node, while the client reads, proves all that were
-// shown two seconds before it. The node reports the proof to the store. After that,
-// none of these messages may be shown again.
+// Three events prove that a CIM client has read its messages. An answered ping proves all
+// that were shown two seconds before it. An orderly end of the connection proves all of
+// them. If its node dies while the client reads, all that were shown two seconds before
+// that count as read. The node reports the proof to the store. After that, none of these
+// messages may be shown again.
 const (
 	pingProves = 2_000_000 // us
 	killProves = 2_000_000
-	// killTakes is how long after the death of a node its record may stand.
+	// killTakes is how long after the death of a node the ledger may have it.
 	killTakes = 1_000_000
 	// opensBefore is how long before the first answer on a connection a route may open it.
 	opensBefore = 1_000_000
-	// startTakes is how long a node may take from its listening to its record of being ready.
+	// startTakes is how long it may take from when a node listens until the ledger has it
+	// as ready.
 	startTakes = 2_000_000
-	// cutBefore is for how long before the end of a connection a fault of the client's own
-	// may be what ended it.
+	// A fault of the client itself may have ended a connection if it happened within
+	// cutBefore before the end.
 	cutBefore = 30_000_000
-	// reportHangs is how long a node's report may still wait after the end of a fault,
-	// because a call that hangs takes 3 seconds. A node repeats a call that failed
-	// within half a second.
+	// reportHangs is how long a node's report may still wait after the end of a fault.
+	// The reason is that a call which hangs takes 3 seconds. If a call fails, the node
+	// repeats it within half a second.
 	reportHangs = 5_000_000
 	reportFails = 1_000_000
 )
 
 // cimVisit is a connection of a CIM client.
 type cimVisit struct {
-	node  string // empty: nobody knows
-	span         // to the end: it lasts
+	node  string // empty: not known
+	span         // from when it began; to has a fixed large value while it lasts
 	pings []span // from when a ping was sent to when it was answered
-	ended int64  // us, in order; zero: it did not
+	ended int64  // when it ended in order, us; zero: it did not
 }
 
-// interrupt notes that a connection began or ended.
+// interrupt records that a connection began or ended.
 func (c *cimView) interrupt(r Record) {
 	switch visit := c.visits[r.Process]; {
 	case r.Kind == Back:
@@ -48,7 +49,7 @@ func (c *cimView) interrupt(r Record) {
 	}
 }
 
-// proveCIM notes an event that shows that a CIM client has read something.
+// proveCIM records an event which proves that a CIM client has read something.
 func (j *Judge) proveCIM(r Record) {
 	reader := j.devices[device{r.User, r.Device}]
 	if reader == nil || reader.cim == nil || reader.cim.visits[r.Process] == nil {
@@ -62,8 +63,9 @@ func (j *Judge) proveCIM(r Record) {
 	visit.pings = append(visit.pings, span{r.Time - r.Lasted, r.Time})
 }
 
-// readByCIM returns until when what a CIM client was shown on each connection must be
-// known to the store when the next one begins. It counts what could be judged.
+// readByCIM returns a time for each connection of a CIM client. When the next connection
+// begins, the store must know that the client has read the messages which were shown up
+// to that time. readByCIM also counts the connections that could be judged.
 func (v *Verdict) readByCIM(j *Judge, reader *reader) map[int]int64 {
 	read := make(map[int]int64)
 	for process, visit := range reader.cim.visits {
@@ -88,7 +90,7 @@ func (v *Verdict) readByCIM(j *Judge, reader *reader) map[int]int64 {
 	return read
 }
 
-// next returns the connection that followed; nil: none did.
+// next returns the connection that followed, or nil if none did.
 func (c *cimView) next(process int) (next *cimVisit) {
 	first := math.MaxInt
 	for p, visit := range c.visits {
@@ -99,9 +101,10 @@ func (c *cimView) next(process int) (next *cimVisit) {
 	return next
 }
 
-// readByPing returns until when the store must know that the client has read what it
-// was shown, by a ping; zero if it need not. The ping was answered well before the
-// connection ended, because reports of a closed connection do not count.
+// readByPing returns the time up to which shown messages must count as read because of a
+// ping. The ping must have been answered well before the connection ended, because
+// reports of a closed connection are ignored. If there is no such ping, readByPing
+// returns zero.
 func (j *Judge) readByPing(reader *reader, visit *cimVisit) int64 {
 	for _, ping := range slices.Backward(visit.pings) {
 		at := j.before(ping.from, pingProves+timeSlack)
@@ -115,8 +118,8 @@ func (j *Judge) readByPing(reader *reader, visit *cimVisit) int64 {
 
 // readByKill returns the time up to which shown messages must count as read because the
 // node was killed. No fault may have kept the node from reporting them before, and none
-// may keep a route from finding the node dead when the next connection begins. It
-// returns zero if none must count.
+// may keep a route from finding the node dead when the next connection begins. If no
+// message must count, it returns zero.
 func (j *Judge) readByKill(reader *reader, visit, next *cimVisit) int64 {
 	i := slices.IndexFunc(j.hits, func(h hit) bool {
 		return h.kills(visit.node) && visit.from < h.from-killTakes && visit.to >= h.from-killTakes
@@ -127,7 +130,7 @@ func (j *Judge) readByKill(reader *reader, visit, next *cimVisit) int64 {
 	kill := j.hits[i]
 	at := j.before(min(kill.from, visit.to), killProves+timeSlack)
 	opens := span{next.from - opensBefore, next.from + timeSlack}
-	starts := kill.to > opens.from && kill.to-startTakes < opens.to // its successor takes connections, and perhaps does not answer yet
+	starts := kill.to > opens.from && kill.to-startTakes < opens.to // the restarted node accepts connections, and perhaps does not answer yet
 	switch {
 	case at <= 0, starts, j.counted(opens) < opens.to-opens.from:
 		return 0
@@ -144,7 +147,8 @@ func (h hit) kills(node string) bool {
 	return h.fault == "node-kill" && node != "" && strings.HasPrefix(h.note, node+" ")
 }
 
-// before returns the time that lies so much before another, without stalls.
+// before returns the moment that is the duration time before end, without counting
+// stalls.
 func (j *Judge) before(end, time int64) int64 {
 	at := end - time
 	for short := int64(1); short > 0; at -= short {
@@ -153,19 +157,21 @@ func (j *Judge) before(end, time int64) int64 {
 	return at
 }
 
-// endTold reports whether the store must know that a connection ended in order.
+// endTold reports whether the store must have got a report that a connection ended in
+// order.
 func (j *Judge) endTold(reader *reader, visit, next *cimVisit) bool {
 	return visit.ended > 0 && j.counted(span{visit.ended, next.from}) >= timeSlack &&
 		!j.reportWaits(reader, visit.node, span{visit.ended, visit.ended + timeSlack})
 }
 
-// reportWaits reports whether something may keep a node from telling the store within a time
-// what the client has read, or from knowing it.
+// reportWaits reports whether, in the span s, a fault may have kept a node from knowing
+// what the client has read, or from reporting it to the store.
 func (j *Judge) reportWaits(reader *reader, node string, s span) bool {
 	return j.hurts(s, func(h hit) bool { return h.holdsReport(reader.device, node) })
 }
 
-// hurts reports whether one of such faults may be felt by a report in the span.
+// hurts reports whether a fault for which such returns true may delay a report in the
+// span.
 func (j *Judge) hurts(s span, such func(hit) bool) bool {
 	return slices.ContainsFunc(j.hits, func(h hit) bool {
 		ends := h.to
@@ -176,8 +182,8 @@ func (j *Judge) hurts(s span, such func(hit) bool) bool {
 	})
 }
 
-// delaysReport returns how long after its end the fault may be felt by a report, in us: where
-// connections break, calls fail at once.
+// delaysReport returns how long after its end the fault may still delay a report, in us.
+// It is short for faults that break connections, because calls then fail at once.
 func (h hit) delaysReport() int64 {
 	if h.fault == "redis-cut" || h.fault == "route-kill" {
 		return reportFails
@@ -185,12 +191,12 @@ func (h hit) delaysReport() int64 {
 	return reportHangs
 }
 
-// holdsReport reports whether a fault may keep a node from telling the store what a client of its
-// has read. A node that is asked to leave tells it first; clocks, gossip and ZooKeeper have
-// no part in it, and of other clients only their number.
+// holdsReport reports whether a fault may keep a node from reporting to the store what
+// its client has read. A node that drains reports it first. Faults of clocks, gossip and
+// ZooKeeper do not matter. Faults of other clients matter only if there are very many.
 func (h hit) holdsReport(client device, node string) bool {
 	switch h.fault {
-	case "slow-reader": // its backlog is proven later, and not by a quick look
+	case "slow-reader": // the client's backlog is proven later than by a quick look
 		return h.on == client
 	case "node-drain", "clock-node", "clock-route", "gossip-cut", "zk-stop", "zk-expire", "repeat-proxy", "mass-reconnect":
 		return false
@@ -200,6 +206,6 @@ func (h hit) holdsReport(client device, node string) bool {
 	return h.on == device{}
 }
 
-// forgetsBy reports whether the store lost anything before a time: cursors are on no
-// replica for sure, whatever "accepted" means.
+// forgetsBy reports whether the store lost anything before a time. Then cursors may be
+// lost, too, because they need not be on a replica.
 func (j *Judge) forgetsBy(at int64) bool { return j.forgot > 0 && j.forgot <= at }

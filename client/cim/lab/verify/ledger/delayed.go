@@ -3,15 +3,15 @@ package ledger
 import "slices"
 
 const (
-	// earlySlack is how long before its time a delayed message may be shown: times are
-	// told in milliseconds. The clock is the store's.
+	// earlySlack is how long before its time, by the store's clock, a delayed message may
+	// be shown. Times have only milliseconds.
 	earlySlack = 20_000 // us
-	// firing is how long after its time one may be stored that somebody began to send
-	// and did not finish.
+	// firing is how long after its time a message may be stored if a route began to send
+	// it and did not finish.
 	firing = 15_000_000 // us
 )
 
-// takeBack notes that a sender takes a delayed message back, and what they were told.
+// takeBack records that a sender cancels a delayed message, and the answer to that.
 func (j *Judge) takeBack(r Record) {
 	m := j.messages[key{r.User, r.ID}]
 	if m == nil || m.delay == 0 {
@@ -28,17 +28,19 @@ func (j *Judge) takeBack(r Record) {
 	}
 }
 
-// due is when a delayed message is to be sent, us; of another: when it was.
+// due returns when a delayed message is due, in us. For any other message, it returns
+// when it was sent.
 func (m *message) due() int64 { return m.sent + m.delay }
 
-// dueLast is the latest that a delayed message may be due, us. The delay counts from the
-// try that was stored, which may be the last: the store may have refused or lost others.
+// dueLast returns the latest time at which a delayed message may be due, in us. The delay
+// begins with the try that was stored. That may be the last try, because the store may
+// have refused or lost the others.
 func (m *message) dueLast() int64 { return max(m.sent, m.answered) + m.delay }
 
-// promised reports whether m is to be shown to all it is for.
+// promised reports whether m must be shown to all its receivers.
 func (m *message) promised() bool { return m.accepted != 0 && !m.retracted }
 
-// pending reports whether the end came too soon to say that m was not sent.
+// pending reports whether the run ended too early to decide that m was not sent.
 func (j *Judge) pending(m *message) bool {
 	return m.delay > 0 && j.quiet > 0 && m.dueLast()+firing > j.quiet
 }
@@ -53,8 +55,8 @@ func (v *Verdict) judgeDelayed(j *Judge, reader *reader, m showing) {
 	}
 }
 
-// mayReturn reports whether some primary may have taken with it that a message was
-// taken back, so that it is sent after all.
+// mayReturn reports whether a cancellation may have been lost with a primary, so that the
+// message is sent after all.
 func (j *Judge) mayReturn(m *message) bool {
 	for _, f := range j.failovers {
 		if !f.empty && m.takesBack <= f.at && m.takenBack >= f.at-f.tail {
@@ -64,17 +66,17 @@ func (j *Judge) mayReturn(m *message) bool {
 	return false
 }
 
-// mayHaveLeft reports whether the store lost that the message was sent, and let its sender
-// take it back afterwards. Then somebody was shown it in the tail, or a moment behind the
-// loss, by a route that had begun to send it.
+// mayHaveLeft reports whether the store may have lost the record that the message was
+// sent, and then let its sender cancel it. In that case a device was shown the message in
+// the tail, or a moment after the loss by a route that had begun to send it.
 func (j *Judge) mayHaveLeft(m *message) bool {
 	return slices.ContainsFunc(j.failovers, func(f failover) bool {
 		return m.shownFirst >= f.at-f.tail && m.shownFirst <= f.at+timeSlack && m.takenBack >= f.at
 	})
 }
 
-// skew is a time in which the store's clock was off.
-type skew struct{ from, to int64 } // us; to zero: it lasts
+// skew is a time in which the store's clock was wrong.
+type skew struct{ from, to int64 } // in us; if to is zero, it still lasts
 
 func (j *Judge) skew(r Record) {
 	switch {
@@ -90,8 +92,8 @@ func (j *Judge) skew(r Record) {
 	}
 }
 
-// adrift reports whether m was scheduled by a clock that has jumped since: then it
-// is due when that clock would have said so, which may be in an hour.
+// adrift reports whether m was scheduled by a clock that has jumped since. Then it is due
+// by the earlier clock, which may be an hour later.
 func (j *Judge) adrift(m *message) bool {
 	if m.delay == 0 || m.shown > 0 {
 		return false
@@ -104,8 +106,8 @@ func (j *Judge) adrift(m *message) bool {
 	return false
 }
 
-// takeAdrift notes that a message is still to come, and reports whether that is
-// so.
+// takeAdrift reports whether a message is still to come because of a clock that has
+// jumped. If so, it counts the message.
 func (j *Judge) takeAdrift(v *Verdict, counted map[*message]bool, m *message) bool {
 	if !j.adrift(m) {
 		return false

@@ -3,35 +3,36 @@
 //
 // A ledger is a file of JSON lines, in the order in which things happened. It has the
 // devices, joinings and leavings, the messages and the answers to their senders, the
-// showings, the faults, and the logs in the end. Record has the fields, Kind the kinds. The
-// Judge knows nothing else. It shares no code with the system that it judges, not even the
-// package that names its positions.
+// showings, the faults, and the logs in the end. The comments of Record describe the
+// fields, and those of Kind the kinds. The Judge knows nothing else. It shares no code
+// with the system that it judges, not even the package that names its positions.
 //
 // # What is promised
 //
 // A message that was accepted is shown to each receiver exactly once, in the order of its
 // log. Messages of one sender come in the order of sending. The receivers of a private
 // message are the devices of its receiver and the sender's other devices. Those of a
-// message to everyone are all devices but the one that sent it. A device counts from its
-// joined record on.
+// message to everyone are all devices except the one that sent it. A device is a receiver
+// from its joined record on.
 //
 // The receivers of a group's message are the devices of the users who were members at its
-// place in the group's log, but not the device that sent it. Joinings and leavings stand in
+// place in the group's log, but not the device that sent it. Joinings and leavings are in
 // that log. They are shown to the same devices, and to those of the user who joins or
-// leaves. The judge knows members from two sides. A user was a member if joining was
-// confirmed before the message was sent, and leaving was asked for only after it was
-// accepted. A user was no member if leaving was confirmed and joining was not asked for
-// again. In between, while the user waited for an answer, the shown entries decide.
+// leaves. The judge knows members from two sides. A user was a member if their joining
+// was confirmed before the message was sent, and they requested to leave only after it
+// was accepted. A user was no member if their leaving was confirmed and they had not
+// requested to join again. In between, while the user waited for an answer, the shown
+// entries decide.
 //
 // A delayed message is accepted when it is scheduled. Once it is due it is shown to all
 // devices of both sides. It is shown to none if its cancellation was confirmed. It has no
 // place in the order of its sender's other messages.
 //
-// A device that lost its history (a forgot record) may be shown the same messages again, in
-// the order of the log, and misses none. A device without a connection may miss the end of a
-// group that its user left meanwhile, but has no hole before that. A device may miss all of
-// a short membership if faults kept the routes from telling its node of the joining and of
-// the leaving.
+// A device that lost its history (a forgot record) may be shown the same messages again,
+// in the order of the log, and misses none. A device without a connection may miss the
+// end of a group that its user left meanwhile, but has no hole before that. A device may
+// miss all entries of a short membership if faults kept the routes from reporting both
+// the joining and the leaving to its node.
 //
 // # CIM clients
 //
@@ -48,71 +49,75 @@
 // the store lost nothing since. An orderly end is one that the node began, as for a
 // logout or a drain. The ledger does not record other ends.
 //
-// A CIM client's messages have no id until a device is shown them. A second id for the same
-// text is a repetition that something on the way made. Then it is unknown which of the ids
-// was accepted. All devices are shown one of them, the same for all. Each of the others is
-// shown to all devices of a log or to none. After the store has lost something, a log may be
-// shown anew at any time. The client may miss entries that a full log dropped.
+// A CIM client's messages have no id until a device is shown them. A second id for the
+// same text is a repetition that a proxy made. Then it is unknown which of the ids was
+// accepted. One of them must be shown to all devices. Each of the others must be shown to
+// all devices of a log or to none. After the store has lost something, a log may be shown
+// anew at any time. The client may miss entries that a full log dropped.
 //
 // # What is a violation
 //
-//   - lost: accepted, and not shown to a device that was to see it;
-//   - twice: shown a second time to the same device, which kept it; to a CIM client, on
-//     one connection, or on another when it is known to have read it;
-//   - log order: shown behind an entry that stands after it in the same log;
-//   - sender order: shown behind a message of the same conversation that the same
-//     device sent later;
-//   - stranger: shown to somebody it was not for; accepted in a group from somebody
+//   - lost: accepted, and not shown to a device that should be shown it;
+//   - twice: shown a second time to a device that still has it; for a CIM client, on one
+//     connection, or on another one after it is known to have read it;
+//   - log order: shown after an entry that comes later in the same log;
+//   - sender order: shown after a message of the same conversation that the same device
+//     sent later;
+//   - stranger: shown to a device that is no receiver; accepted in a group from a user
 //     who was no member;
-//   - turned away: a member was told to be none;
-//   - invented: shown, and never sent, or not what was sent;
-//   - refused: shown, or in a log, although the sender was told that it was not sent;
-//   - doubled: in a log twice, although its sender did not give it up and nothing
-//     broke but the store: else it may have been sent again while it was on its way;
-//   - echo: shown to the very process that sent it and was told "accepted", or to the
+//   - turned away: a message of a member was refused, as if they were no member;
+//   - invented: shown, although it was never sent or sent with another content;
+//   - refused: shown, or in a log, although the answer to the sender was a refusal;
+//   - doubled: in a log twice, although its sender did not give it up and only the store
+//     broke; otherwise it may have been sent again while it was on its way;
+//   - echo: shown to the process that sent it and got the answer "accepted", or to the
 //     CIM client of its sender;
 //   - disagree: two devices were shown different messages at one place of a log,
 //     one message at two places, or only one of them was shown it at all; a log has
 //     another message at a place, or a joining of a member; a sender got a place that
 //     another message has;
-//   - alone: accepted, or shown, while no replica could have it, where that needs one;
+//   - alone: accepted or shown while no replica could have it, although the run requires
+//     one;
 //   - early: a delayed message, shown before its time;
 //   - cancelled: a delayed message, shown although its cancellation was confirmed;
-//   - late: shown later than is promised, with nothing in the way: 30 s for a message
+//   - late: shown later than promised, without a fault; promised are 30 s for a message
 //     whose push was lost, 1 s for a delayed message, and 11 s if the node died that
-//     was to send it;
+//     should have it sent;
 //   - held: a device stayed on a node that stood still for longer than 15 s;
 //   - delayed order: a sender's delayed messages, shown in another order than that in
 //     which they were due;
-//   - joining order: a message stands before its sender's joining or behind the leaving;
-//   - mark: a sender was told that a message was shown, and it was not;
-//   - readable: a token was served after its device was told that it is logged out;
-//   - nowhere: shown or accepted, and in no log in the end, though that is not full;
-//   - trimmed: a device was told that entries are too old, and they are there, or
+//   - joining order: a message is before its sender's joining or after the leaving in the
+//     log;
+//   - mark: a sender got a delivery mark for a message that was not shown;
+//   - readable: a token was accepted after its device was logged out;
+//   - nowhere: shown or accepted, and not in its log at the end, although that is not
+//     full;
+//   - trimmed: a device got the report that entries are too old, but they are there, or
 //     the log is not full;
 //   - ghost, no session: the store has a live session of a device without a connection,
 //     or no session of a device with one;
 //   - cursor: the store's cursor is beyond what a device was shown, or behind what it
 //     was shown some time ago;
-//   - intent: a joining or leaving stays under way in the store, and no user waits for it;
+//   - intent: a joining or leaving stays unfinished in the store, and no user waits for
+//     it;
 //   - lease: a node with a connected member has no lease of the group, or a lease lasts
 //     longer than two minutes;
-//   - left over: a delayed message that waits long after it was due;
-//   - goroutines, memory: a process holds too much when everything is quiet;
+//   - left over: a delayed message still waits long after it was due;
+//   - goroutines, memory: a process has too many or too much when everything is quiet;
 //   - stuck: without an answer when everything is healed and quiet;
-//   - stopped: a client gave up for good, although no server told it to.
+//   - stopped: a client stopped for ever, although no server requested that.
 //
 // # A primary that is lost
 //
 // If "accepted" means stored on the store's primary, the last messages before its loss
-// may be gone with it, and their numbers are used again. A message counts as lost with
-// the primary, and not as a violation, in one case. It was sent before the loss, and
-// its sender got the answer no earlier than the tail in the broken record says. The
-// same holds for a message of the tail that only some devices were shown. The primary
+// may be gone with it, and their numbers are used again. A message that is missing is no
+// violation if it may have been lost with the primary. That is so if it was sent before
+// the loss, and its sender got the answer within the tail that the broken record names.
+// The same holds for a message of the tail that only some devices were shown. The primary
 // may also forget that it sent a delayed message, which the sender can then cancel.
-// Everything else stays a violation: a loss outside of the tail, a double, a swap, or
-// devices with different logs at the end. If "accepted" means stored on a replica,
-// nothing may be lost.
+// Everything else stays a violation: a loss outside of the tail, a doubled message, a
+// wrong order, or devices with different logs at the end. If "accepted" means stored on a
+// replica, nothing may be lost.
 //
 // A store that comes back older loses its tail, and one that comes back empty loses
 // everything, whatever "accepted" means. Messages that are accepted afterwards are not lost.
@@ -126,6 +131,6 @@
 //
 // A message whose sender gave up without an answer may be shown or not. It is shown to
 // all devices of a log or to none, and at most once. The sender may send it again with
-// the same id. Its place may come from any of the tries. Until it was answered, that is
-// any place behind its first try.
+// the same id. Its place may come from any of the tries. Until it was answered, that may
+// be any place after its first try.
 package ledger

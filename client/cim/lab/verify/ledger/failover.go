@@ -6,17 +6,17 @@ import (
 	"slices"
 )
 
-// failover is a primary of the store that was lost, with what no replica had; or a
-// store that came back older, or empty.
+// failover is a loss of the store. Either a primary was lost, with everything that no
+// replica had, or the store came back older or empty.
 type failover struct {
-	at    int64  // us, when it was gone
-	tail  int64  // us before that, of which anything may be lost
-	empty bool   // all was: the logs have begun anew, in other epochs
-	skews []skew // of the store's clock before that
+	at    int64  // when it was gone, us
+	tail  int64  // writes in this time before that may be lost, us
+	empty bool   // everything was lost, and the logs have begun anew, in other epochs
+	skews []skew // errors of the store's clock before that
 }
 
-// lose notes that a primary was lost, or the store's data. If a message is
-// accepted only once replicas have it, nothing may be lost with the primary.
+// lose records that a primary, or the store's data, was lost. If a message is accepted
+// only after replicas have it, nothing may be lost with the primary.
 func (j *Judge) lose(r Record) {
 	if j.forgot == 0 && (r.Empty || r.Restored || r.Tail > 0) {
 		j.forgot = r.Time
@@ -36,7 +36,7 @@ func (j *Judge) lose(r Record) {
 	}
 }
 
-// mayTake reports whether the message may have stood on the lost primary alone. It was
+// mayTake reports whether the message may have been on the lost primary alone. It was
 // sent before the primary was gone, and its sender got the answer within the tail, or
 // never.
 func (f failover) mayTake(m *message) bool {
@@ -53,7 +53,7 @@ func (f failover) early(m *message) bool {
 }
 
 // mayFollow reports whether the message may have been stored after the failover. A
-// joining or leaving that was lost is made again under its name.
+// joining or leaving that was lost is made again under the same key.
 func (f failover) mayFollow(m *message) bool {
 	if m.change != "" && f.mayTake(m) {
 		return true
@@ -64,7 +64,7 @@ func (f failover) mayFollow(m *message) bool {
 	return m.accepted == 0 || m.accepted >= f.at
 }
 
-// mayBeLost reports whether some primary may have taken the message with it.
+// mayBeLost reports whether the message may have been lost with a primary.
 func (j *Judge) mayBeLost(m *message) bool {
 	for _, f := range j.failovers {
 		if f.mayTake(m) {
@@ -74,9 +74,9 @@ func (j *Judge) mayBeLost(m *message) bool {
 	return false
 }
 
-// lostItsPlace reports whether some primary may have taken the group's message with it,
-// and the log does not have it in the end where it was. Numbers of what was lost are
-// given again, so that they tell nothing of who was a member there.
+// lostItsPlace reports whether the group's message may have been lost with a primary, and
+// is not at its place in the log at the end. Numbers of lost entries are used again, so
+// they do not show which users were members there.
 func (j *Judge) lostItsPlace(m *message) bool {
 	if !j.mayBeLost(m) {
 		return false
@@ -85,9 +85,9 @@ func (j *Judge) lostItsPlace(m *message) bool {
 	return audit == nil || !slices.ContainsFunc(j.placesOf(m), func(at Place) bool { return audit.at[at] == m.key })
 }
 
-// goneBefore reports whether the message may have been stored and lost before its
-// sender was told that it was not sent. That is so if the store lost something between
-// the first try and that answer, and the log does not have the message in the end.
+// goneBefore reports whether the message may have been stored and lost before its sender
+// got a refusal. That is so if the store lost something between the first try and that
+// answer, and the log does not have the message in the end.
 func (j *Judge) goneBefore(reader *reader, m *message) bool {
 	if audit := j.audited[logOf(reader, m.group)]; audit != nil {
 		if _, stands := audit.places[m.key]; stands {
@@ -97,7 +97,7 @@ func (j *Judge) goneBefore(reader *reader, m *message) bool {
 	return slices.ContainsFunc(j.failovers, func(f failover) bool { return m.sent <= f.at && f.at <= m.answered })
 }
 
-// mayReplace reports whether b may stand where a stood before a failover.
+// mayReplace reports whether b may have the place that a had before a failover.
 func (j *Judge) mayReplace(a, b *message) bool {
 	for _, f := range j.failovers {
 		if !f.empty && f.mayTake(a) && f.mayFollow(b) {
@@ -107,14 +107,14 @@ func (j *Judge) mayReplace(a, b *message) bool {
 	return false
 }
 
-// standing is a message and where a device was shown it.
+// standing is a message and the place at which a device was shown it.
 type standing struct {
 	*message
 	at Place
 }
 
-// rewind takes back what the device was shown of a log from a place on, if a
-// failover may have taken all of that and m may stand there instead.
+// If a failover may have removed all entries of a log from a place on, and m may be there
+// instead, rewind removes them from the device's trail.
 func (j *Judge) rewind(reader *reader, m *message, at Place) bool {
 	trail := reader.trail[at.Log]
 	n := len(trail)
@@ -128,8 +128,8 @@ func (j *Judge) rewind(reader *reader, m *message, at Place) bool {
 	return true
 }
 
-// judgeLogs compares the logs that the devices have at the end, without what was
-// taken back: every place of a log has one message, for all who were shown it.
+// judgeLogs compares the logs that devices have at the end, without the entries that
+// rewind has removed. All devices must have the same message at a place.
 func (j *Judge) judgeLogs(v *Verdict) {
 	type spot struct {
 		log
@@ -153,8 +153,8 @@ func (j *Judge) judgeLogs(v *Verdict) {
 	v.Logs = len(logs)
 }
 
-// takeLost notes that the reader was not shown m, and reports true if that is so
-// because m was lost with a primary.
+// takeLost reports whether the reader was not shown m because m was lost with a primary.
+// If so, it counts that.
 func (j *Judge) takeLost(v *Verdict, lost map[*message]bool, m *message) bool {
 	if !j.mayBeLost(m) {
 		return false
@@ -171,7 +171,7 @@ func (j *Judge) takeLost(v *Verdict, lost map[*message]bool, m *message) bool {
 	return true
 }
 
-// lost says in a line what went with the primaries.
+// lost returns a line about what was lost with primaries.
 func (v *Verdict) lost() string {
 	return fmt.Sprintf("%d of what was accepted, in %d failovers, %d times set back, %d times emptied; %d were shown to some",
 		v.LostWithPrimary, v.Failovers, v.SetBack, v.Emptied, v.LostSeen)

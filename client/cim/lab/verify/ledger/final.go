@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// finally notes what the store has in the end.
+// finally records what the store has at the end of the run.
 func (j *Judge) finally(r Record) {
 	switch r.Kind {
 	case Session:
@@ -24,11 +24,11 @@ func (j *Judge) finally(r Record) {
 	}
 }
 
-// judgeSessions judges the live sessions of the end: one for each device that is
-// connected, at its node, and none for anybody else.
+// judgeSessions judges the live sessions at the end. There must be one for each connected
+// device, at its node, and none for any other device.
 func (v *Verdict) judgeSessions(j *Judge) {
 	if len(j.sessions) == 0 || j.cut != "" {
-		return // nobody looked
+		return // the sessions were not read
 	}
 	live := make(map[device]bool)
 	for _, s := range j.sessions {
@@ -51,7 +51,7 @@ func (v *Verdict) judgeSessions(j *Judge) {
 	}
 }
 
-// nodeAt returns the node to which the device had connected last by a time in us. The
+// nodeAt returns the node to which the device was last connected at a time in us. The
 // nodes drain when a run stops, after the store was read.
 func (r *reader) nodeAt(at int64) (node string) {
 	for _, visit := range r.visits {

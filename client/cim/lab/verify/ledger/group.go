@@ -7,17 +7,17 @@ import (
 	"slices"
 )
 
-// Changes of a membership, in Record.Change.
+// The changes of a membership, as in Record.Change.
 const (
 	Join  = "join"
 	Leave = "leave"
 )
 
-// ask is one joining or leaving that a user asked for.
+// ask is one joining or leaving that a user requested.
 type ask struct {
 	change string
 	asked  int64 // us
-	told   int64 // us, when the user was told that it is done; zero: they wait
+	told   int64 // when the user got the answer that it is done, us; zero: they wait
 }
 
 // turn is the entry of a group's log by which a user joined or left.
@@ -26,14 +26,14 @@ type turn struct {
 	place Place
 }
 
-// tenure is one user's membership of a group, as known from two sides: the user's calls
-// and their answers, and the entries that devices were shown.
+// tenure is one user's membership of a group. It is known from two sides: from the user's
+// calls and their answers, and from the entries that devices were shown.
 type tenure struct {
 	asks  []ask
 	turns []turn // by number within an epoch
 }
 
-// group is one group's members.
+// group has the members of one group.
 type group struct {
 	tenures map[int64]*tenure
 	turns   []*message // in the order in which they were shown first
@@ -53,8 +53,8 @@ func (g *group) tenure(user int64) *tenure {
 	return g.tenures[user]
 }
 
-// count returns when the user asked for changes of a sort, and how many entries of
-// that sort were shown.
+// count returns when the user requested changes of a kind (Join or Leave), and how many
+// entries of that kind were shown.
 func (t *tenure) count(change string) (asked []int64, shown int) {
 	for _, a := range t.asks {
 		if a.change == change {
@@ -69,7 +69,8 @@ func (t *tenure) count(change string) (asked []int64, shown int) {
 	return asked, shown
 }
 
-// ask notes that a user asks to join or to leave, or was told that it is done.
+// ask records that a user requests to join or to leave, or got the answer that it is
+// done.
 func (j *Judge) ask(r Record) {
 	t := j.group(r.Group).tenure(r.User)
 	switch r.Kind {
@@ -85,7 +86,7 @@ func (j *Judge) ask(r Record) {
 	}
 }
 
-// showTurn notes a joining or leaving that was shown.
+// showTurn records a joining or leaving that was shown.
 func (j *Judge) showTurn(reader *reader, r Record) {
 	m := j.messages[key{r.From, r.ID}]
 	if m == nil && r.At != nil {
@@ -98,15 +99,15 @@ func (j *Judge) showTurn(reader *reader, r Record) {
 	j.shownTo(reader, m, r)
 }
 
-// newTurn returns the message that stands for a joining or leaving. It was stored
-// between the asking and the first showing, which count as its sending and accepting. A
-// later one may be shown first. So the times of asking are given out anew, in the order
-// of the entries' numbers.
+// newTurn returns a message for a joining or leaving. It was stored between the request
+// and the first showing, which count as the times when it was sent and accepted. A later
+// entry may be shown first. So newTurn assigns the times of the requests anew, in the
+// order of the entries' numbers.
 func (j *Judge) newTurn(r Record) *message {
 	g := j.group(r.Group)
 	t := g.tenure(r.From)
 	asked, known := t.count(r.Change)
-	at := r.Time // when the group was made, it may be shown before its creator learns its id
+	at := r.Time // the entry of a new group may be shown before its creator learns the group's id
 	if known < len(asked) {
 		at = asked[known]
 	}
@@ -131,9 +132,9 @@ func (j *Judge) newTurn(r Record) *message {
 	return m
 }
 
-// belongs reports whether the user was a member where m stands in the group's log. If
-// possible, the user's own calls decide: the user is a member if joining was confirmed
-// before m was sent, and leaving was asked for only after m was accepted. In between,
+// belongs reports whether the user was a member at the place of m in the group's log. If
+// possible, the user's own calls decide. The user is a member if joining was confirmed
+// before m was sent, and they requested to leave only after m was accepted. In between,
 // the log decides.
 func (j *Judge) belongs(user int64, m *message) bool {
 	t := j.group(m.group).tenures[user]
@@ -148,8 +149,8 @@ func (j *Judge) belongs(user int64, m *message) bool {
 	return slices.ContainsFunc(j.placesOf(m), t.standsAt)
 }
 
-// placesOf returns where a group's message stands: where it was shown, and where
-// its sender was told. A message that was sent twice may stand in the log twice.
+// placesOf returns the places of a group's message: those at which it was shown, and the
+// one in the answer to its sender. A message that was sent twice may be in the log twice.
 func (j *Judge) placesOf(m *message) []Place {
 	var list []Place
 	if place, known := j.groupView(m.group).places[m.key]; known {
@@ -161,9 +162,9 @@ func (j *Judge) placesOf(m *message) []Place {
 	return list
 }
 
-// toldAt says what the user knew of the membership from sent to accepted, which is
-// zero as long as it may still be accepted. It is not sure while the user waits for an
-// answer.
+// toldAt returns whether the user was a member from sent to accepted, from the answers to
+// the user's calls. The parameter accepted is zero while the message may still be
+// accepted. While the user waits for an answer, sure is false.
 func (t *tenure) toldAt(sent, accepted int64) (member, sure bool) {
 	if accepted == 0 {
 		accepted = math.MaxInt64
@@ -181,8 +182,8 @@ func (t *tenure) toldAt(sent, accepted int64) (member, sure bool) {
 	return member, sent > since
 }
 
-// standsAt reports what the log says: a member reads from the entry by which they
-// joined to the one by which they left.
+// standsAt reports whether the user is a member at the place, according to the log. A
+// membership is from the entry by which they joined to the one by which they left.
 func (t *tenure) standsAt(place Place) bool {
 	member := false
 	for _, turn := range t.turns {
@@ -194,8 +195,8 @@ func (t *tenure) standsAt(place Place) bool {
 	return member
 }
 
-// endOf returns the number of the entry by which the membership ended in which
-// place stands; false if none is known.
+// endOf returns the number of the entry that ended the membership to which the place
+// belongs. It returns false if none is known.
 func (t *tenure) endOf(place Place) (int64, bool) {
 	for _, turn := range t.turns {
 		if turn.change == Leave && turn.place.Epoch == place.Epoch && turn.place.Number >= place.Number {
@@ -206,10 +207,10 @@ func (t *tenure) endOf(place Place) (int64, bool) {
 }
 
 // excused reports whether a device need not be shown m, because its user has left
-// meanwhile, and it had no connection or the user has joined again. The store knows
-// only the latest membership, so a device that starts again gets no more than a hint of
-// a group it was in. Nothing excuses a hole: a device must have all entries before one
-// that it was shown of the same membership.
+// meanwhile, and it had no connection or the user has joined again. The store knows only
+// the latest membership, so a device that starts again may miss the entries of an earlier
+// one. But there must be no gap. A device must have all entries before one that it was
+// shown of the same membership.
 func (j *Judge) excused(reader *reader, m *message) bool {
 	t := j.group(m.group).tenures[reader.user]
 	leave := slices.IndexFunc(t.asks, func(a ask) bool { return a.change == Leave && (a.told == 0 || a.told >= m.sent) })
@@ -233,7 +234,7 @@ func (j *Judge) excused(reader *reader, m *message) bool {
 	})
 }
 
-// members are the devices that a group's message is for.
+// members returns the devices that must be shown a group's message.
 func (j *Judge) members(m *message) []*reader {
 	var list []*reader
 	for user := range j.group(m.group).tenures {
@@ -246,7 +247,7 @@ func (j *Judge) members(m *message) []*reader {
 }
 
 // shaky reports whether a joining or leaving of the user may have been lost with a
-// primary of the store: then nothing is said of the user in this group.
+// primary. Then nothing is judged about the user in this group.
 func (j *Judge) shaky(group, user int64) bool {
 	t := j.group(group).tenures[user]
 	return t != nil && slices.ContainsFunc(t.asks, func(a ask) bool {
@@ -258,8 +259,8 @@ func (j *Judge) shaky(group, user int64) bool {
 
 func (j *Judge) groupView(id int64) *logView { return j.view(nil, id) }
 
-// judgeGroups judges who was shown what in groups, and who wrote there. It can be
-// done only at the end: a joining may be shown late.
+// judgeGroups judges which devices were shown the messages of groups, and which users
+// wrote there. This is possible only at the end, because a joining may be shown late.
 func (v *Verdict) judgeGroups(j *Judge) {
 	for _, reader := range j.readers {
 		for _, m := range reader.shown {
@@ -286,7 +287,8 @@ func (v *Verdict) judgeGroups(j *Judge) {
 	}
 }
 
-// judgeSender judges whether the sender was treated as what they are, a member or not.
+// judgeSender judges whether the message was accepted or refused as the membership of its
+// sender requires.
 func (v *Verdict) judgeSender(j *Judge, m *message) {
 	if m.accepted != 0 {
 		places := j.placesOf(m)
@@ -306,8 +308,8 @@ func (v *Verdict) judgeSender(j *Judge, m *message) {
 	}
 }
 
-// judgeTenure judges whether a user's joinings and leavings are those that were asked for,
-// and take turns once each was shown to somebody.
+// judgeTenure judges a user's joinings and leavings. They must be those that were
+// requested. If all of them were shown, they must also alternate.
 func (v *Verdict) judgeTenure(group, user int64, t *tenure) {
 	for _, change := range []string{Join, Leave} {
 		if asked, shown := t.count(change); shown > len(asked) {

@@ -2,8 +2,8 @@ package ledger
 
 import "cmp"
 
-// takers has, by kind of record, what the judge does with one. A kind that is not here
-// changes nothing but the time.
+// takers has the functions that handle a record, by its kind. A kind without an entry
+// only advances the time.
 var takers = map[Kind][]func(*Judge, Record){
 	Begun:     {(*Judge).begin},
 	LeftOut:   {(*Judge).leaveOut},
@@ -45,7 +45,7 @@ var takers = map[Kind][]func(*Judge, Record){
 	Stopped:   {(*Judge).stopClient},
 }
 
-// Hear reads the next record.
+// Hear handles the next record.
 func (j *Judge) Hear(r Record) {
 	for _, take := range takers[r.Kind] {
 		take(j, r)
@@ -76,13 +76,13 @@ func (j *Judge) stopClient(r Record) {
 	j.verdict.violate("stopped", "%d/%s: %s", r.User, r.Device, r.Note)
 }
 
-// breakOff counts a fault that began, and notes whether it may hold messages up.
+// breakOff counts a fault that began, and records whether it may delay messages.
 func (j *Judge) breakOff(r Record) {
 	j.upheld = j.upheld || holds(r.Fault)
 	j.verdict.Faults[r.Fault]++
 }
 
-// calm notes that everything is healed, so that each message has an answer by now.
+// calm records that everything is healed, so that each message must have an answer.
 func (j *Judge) calm(r Record) {
 	j.quiet = r.Time
 	for _, m := range j.order {

@@ -5,41 +5,42 @@ import (
 	"slices"
 )
 
-// Judge reads the records of a ledger, in order, and knows at any time what is owed. The
-// zero Judge is not usable, see NewJudge. It is for one goroutine at a time.
+// Judge reads the records of a ledger, in order, and knows at any time which messages
+// must still be shown. The zero Judge is not usable, see NewJudge. It is for one
+// goroutine at a time.
 type Judge struct {
 	messages  map[key]*message
 	devices   map[device]*reader
 	users     map[int64][]*reader
-	readers   []*reader // in the order in which they joined; CIM clients left out
+	readers   []*reader // in the order in which they joined, without CIM clients
 	cims      []*reader // the CIM clients
 	sayings   map[saying]*message
 	order     []*message
 	logs      map[log]*logView
 	groups    map[int64]*group
-	audited   map[log]*logView // in the end
-	upheld    bool             // something but the store broke, and may hold messages up
-	spans     map[stream]int64 // messages sent so far
+	audited   map[log]*logView // logs, as they were read at the end
+	upheld    bool             // something other than the store broke, and may delay messages
+	spans     map[stream]int64 // how many messages were sent so far
 	alone     []alone
 	skews     []skew
-	moves     []move     // what was shown at two places
-	quiet     int64      // us, when it was; zero: not yet
+	moves     []move     // messages that were shown at two places
+	quiet     int64      // when everything was quiet, us; zero: not yet
 	cut       string     // why the run was cut short; empty: it was not
-	failovers []failover // after which what was accepted may be gone
-	forgot    int64      // us, when the store first lost something, or a primary; zero: it did not
+	failovers []failover // losses of the store, after which accepted messages may be gone
+	forgot    int64      // when the store first lost data or a primary, us; zero: never
 	hits      []hit
 	stalls    []span
 	marks     []mark
 	trims     []trim
-	loggedIn  map[device]int64  // us, when it was told so last
-	loggedOut map[device]span   // from when it may be so, and when it was told so
-	keep      int               // entries that logs keep at most; zero: enough
-	early     map[device]Record // connections of devices that have not joined yet
-	sessions  []Record          // that the store has in the end
-	cursors   []Record          // the same, as are
-	intents   []Record          // these
-	leases    []Record          // and these
-	held      []Held            // by the processes in the end
+	loggedIn  map[device]int64  // when it last logged in, us
+	loggedOut map[device]span   // from when it may be logged out to when it got the answer
+	keep      int               // the largest number of entries in a log; zero: never reached
+	early     map[device]Record // latest connections of devices that have not joined yet
+	sessions  []Record          // sessions in the store at the end
+	cursors   []Record          // cursors in the store at the end
+	intents   []Record          // unfinished changes in the store at the end
+	leases    []Record          // leases in the store at the end
+	held      []Held            // what the processes have at the end
 	verdict   Verdict
 }
 
@@ -77,8 +78,8 @@ func (j *Judge) join(r Record) {
 	j.users[r.User] = append(j.users[r.User], reader)
 }
 
-// interrupt notes that a device's connection broke or came back, or that it lost what it
-// had kept.
+// interrupt records that a device's connection broke or came back, or that the device
+// lost its history.
 func (j *Judge) interrupt(r Record) {
 	d := device{r.User, r.Device}
 	reader := j.devices[d]
@@ -93,7 +94,7 @@ func (j *Judge) interrupt(r Record) {
 	}
 	switch r.Kind {
 	case Away:
-		if j.quiet == 0 { // then all go home
+		if j.quiet == 0 { // after that, all devices disconnect
 			reader.leave(r.Time)
 		}
 	case Back:
@@ -139,7 +140,7 @@ func (j *Judge) answer(r Record) {
 		if m.accepted == 0 {
 			m.accepted, m.settled = r.Time, m.doubt
 		}
-		if m.doubt { // the try without an answer may be the one that was stored, until now
+		if m.doubt { // until now, the try without an answer may have been the one that was stored
 			m.before = j.spans[stream{device{m.from, m.device}, m.to, m.group}]
 		}
 	case Unknown:
@@ -150,8 +151,8 @@ func (j *Judge) answer(r Record) {
 	}
 }
 
-// owed calls each with every message that a device was to be shown and was not,
-// and reports why it is owed.
+// owed calls each with every message that a device should have been shown but was not. If
+// accepted is false, the reason is that another device was shown it.
 func (j *Judge) owed(each func(reader *reader, m *message, accepted bool)) {
 	owe := func(m *message) {
 		accepted := j.promisedAs(m)
@@ -172,14 +173,14 @@ func (j *Judge) owed(each func(reader *reader, m *message, accepted bool)) {
 	}
 }
 
-// promisedAs reports whether m is to be shown to all it is for, under its id. Of a
-// repetition nobody knows which id its sender was told of: it is enough if one of them
-// was shown to all.
+// promisedAs reports whether m must be shown to all its receivers, under its id. If there
+// are repetitions with other ids, it is not known which one was accepted. Then it is
+// enough if one of them was shown to all.
 func (j *Judge) promisedAs(m *message) bool {
 	return m.promised() && !slices.ContainsFunc(m.copies, func(c *message) bool { return len(j.lacking(c)) == 0 })
 }
 
-// lacking are the devices that m is for and that were not shown it.
+// lacking returns the receivers of m that were not shown it.
 func (j *Judge) lacking(m *message) (list []*reader) {
 	for _, reader := range j.audience(m) {
 		if reader.seen[m.key] > 0 || m.sentBy(reader) || reader.place >= m.joined {
@@ -192,14 +193,14 @@ func (j *Judge) lacking(m *message) (list []*reader) {
 	return list
 }
 
-// seenInLog reports whether m was shown to another device that reads the same
-// log: then it stands there.
+// seenInLog reports whether m was shown to another device that reads the same log. If so,
+// it is in the log.
 func (j *Judge) seenInLog(reader *reader, m *message) bool {
 	_, seen := j.view(reader, m.group).places[m.key]
 	return seen
 }
 
-// audience are the devices that m is for, the one that sent it among them.
+// audience returns the receivers of m, and the device that sent it.
 func (j *Judge) audience(m *message) []*reader {
 	if m.inGroup() {
 		return j.members(m)
@@ -213,9 +214,9 @@ func (j *Judge) audience(m *message) []*reader {
 	return slices.Concat(j.users[m.to], j.users[m.from])
 }
 
-// Owed returns how many showings are still to come. owed counts messages that were
-// accepted, or that another device of the same log was shown. perhaps counts those that
-// may have been lost with a primary.
+// Owed returns how many showings are still missing. The result owed counts messages that
+// were accepted, or that another device of the same log was shown. The result perhaps
+// counts those that may have been lost with a primary.
 func (j *Judge) Owed() (owed, perhaps int) {
 	j.owed(func(_ *reader, m *message, _ bool) {
 		if j.mayBeLost(m) || j.adrift(m) {
@@ -238,7 +239,7 @@ func (j *Judge) Waiting() int {
 	return n
 }
 
-// Verdict judges what was heard so far. It may be called again, after more.
+// Verdict judges the records so far. It may be called again after more records.
 func (j *Judge) Verdict() Verdict {
 	v := j.verdict
 	v.Kinds, v.Examples = maps.Clone(v.Kinds), slices.Clone(v.Examples)
@@ -305,7 +306,7 @@ func (j *Judge) Verdict() Verdict {
 	return v
 }
 
-// measure notes how long accepted messages took to be shown to a device.
+// measure records how long it took until a device was shown accepted messages.
 func (v *Verdict) measure(reader *reader) {
 	for _, m := range reader.shown {
 		took, ok := m.took(reader)

@@ -2,8 +2,7 @@ package ledger
 
 import "slices"
 
-// leave notes that a device was told that it is logged out, and what its token was
-// answered afterwards.
+// leave records that a device is logged out, and the answers to its token afterwards.
 func (j *Judge) leave(r Record) {
 	d := device{r.User, r.Device}
 	switch r.Kind {
@@ -24,8 +23,8 @@ func (j *Judge) leave(r Record) {
 	}
 }
 
-// mayForget reports whether the store may have lost what it was told within that time,
-// at whose end the answer came: that may be long after the store took it.
+// mayForget reports whether the store may have lost a write that it took in the span. The
+// answer came at the end of the span, which may be long after the write.
 func (j *Judge) mayForget(when span) bool {
 	return slices.ContainsFunc(j.failovers, func(f failover) bool { return when.from <= f.at && when.to >= f.at-f.tail })
 }

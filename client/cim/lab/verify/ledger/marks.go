@@ -1,10 +1,10 @@
 package ledger
 
-// markSlack is how much sooner than the ledger has a showing its sender may be told:
-// a device acknowledges first and writes down then.
+// markSlack is how long a delivery mark may come before the ledger has the showing. A
+// device acknowledges a message before it is recorded.
 const markSlack = 3_000_000 // us
 
-// mark is what a sender was told: that their message was shown to a user.
+// mark is a delivery mark: the report to a sender that a message was shown to a user.
 type mark struct {
 	sender device
 	id     string
@@ -12,7 +12,7 @@ type mark struct {
 	at     int64 // us
 }
 
-// judgeMarks judges whether what senders were told to be shown was.
+// judgeMarks judges whether the messages with delivery marks were shown.
 func (v *Verdict) judgeMarks(j *Judge) {
 	v.Marks = len(j.marks)
 	for _, k := range j.marks {

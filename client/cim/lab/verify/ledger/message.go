@@ -4,59 +4,60 @@ import (
 	"fmt"
 )
 
-// key names a message, device who is shown it.
+// key names a message, and device names a receiver.
 type key struct {
 	from int64
 	id   string
 }
 
-// stream is what a sender's order holds in: a conversation, from one device.
+// stream is a conversation, from one device of a sender. Its messages must keep their
+// order.
 type stream struct {
 	from      device
 	to, group int64
 }
 
-// message is what is known of one message.
+// message has everything that is known about one message.
 type message struct {
 	key
 	device    string
-	process   int // the latest that sent it
+	process   int // the latest process that sent it
 	to, group int64
 	text      string
 	delay     int64  // us; zero: it is sent at once
-	change    string // Join or Leave: it is no message but an entry that says so
+	change    string // Join or Leave: this is the entry about that, and no message
 
-	sent      int64 // us, the first time
-	accepted  int64 // us; zero: it was not
-	refused   bool  // the last try was, and none before it is in doubt
-	doubt     bool  // a try had no answer
-	retracted bool  // its sender takes it back, and was not told that it is too late
-	cancelled bool  // the sender was told that it is
-	takesBack int64 // us, when the sender asked for it
-	takenBack int64 // us, when the sender was told
-	settled   bool  // and a later one had
-	answered  int64 // us, the last time
+	sent      int64 // when it was first sent, us
+	accepted  int64 // when it was accepted, us; zero: it was not
+	refused   bool  // the last try was refused, and no earlier one has an unknown outcome
+	doubt     bool  // a try has an unknown outcome
+	retracted bool  // its sender cancels it, and got no answer that it is too late
+	cancelled bool  // the cancellation was confirmed
+	takesBack int64 // when the sender requested the cancellation, us
+	takenBack int64 // when the answer to that came, us
+	settled   bool  // after a try without an answer, a later one was answered
+	answered  int64 // when it was last answered, us
 	told      *Place
 
 	turnedAway bool       // a try was refused because its sender is no member
 	waiting    int        // tries whose sender still waits
-	first      int64      // number among the stream's, of the first try
-	before     int64      // of its stream, what has this number or a higher one stands behind it
-	joined     int        // devices that had joined when it was sent
+	first      int64      // number of the first try in its stream
+	before     int64      // messages of its stream with this number or a higher one come after it
+	joined     int        // how many devices had joined when it was sent
 	named      bool       // it was sent without an id, and has one now
-	copies     []*message // and these are others that were made of it
-	copy       bool       // it is that other message
-	shown      int        // devices that were shown it
-	shownFirst int64      // us, when the first of them was
+	copies     []*message // repetitions of it with other ids
+	copy       bool       // this is such a repetition
+	shown      int        // how many devices were shown it
+	shownFirst int64      // when the first device was shown it, us
 }
 
-// isFor reports whether m may be for the device. Of a group's message only the end
-// tells, see judgeGroups.
+// isFor reports whether the device may be a receiver of m. For a group's message that can
+// be decided only at the end, see judgeGroups.
 func (m *message) isFor(r *reader) bool {
 	return m.group != 0 || r.user == m.to || r.user == m.from
 }
 
-// showTo counts one more device that is shown m, at a time in us.
+// showTo counts one more device that is shown m. The parameter at is in us.
 func (m *message) showTo(at int64) {
 	if m.shown == 0 {
 		m.shownFirst = at
@@ -66,11 +67,11 @@ func (m *message) showTo(at int64) {
 
 func (m *message) private() bool { return m.group == 0 }
 
-// inGroup reports whether m is for the members of a group, not for everyone.
+// inGroup reports whether m is for the members of a group, and not for everyone.
 func (m *message) inGroup() bool { return m.group != 0 && m.group != Everyone }
 
-// sentBy reports whether the device need not be shown m because it sent it. A
-// delayed message it only left with the servers.
+// sentBy reports whether the device need not be shown m because it sent it. A delayed
+// message must be shown to that device, too.
 func (m *message) sentBy(r *reader) bool {
 	return m.from == r.user && m.device == r.name && m.delay == 0
 }

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// judgeNowhere judges whether what was shown to anybody, or was accepted, stands in
-// its log in the end, whatever its sender was told.
+// judgeNowhere judges whether each message that was shown or accepted is in its log at
+// the end.
 func (v *Verdict) judgeNowhere(j *Judge) {
 	if j.quiet == 0 || j.cut != "" || len(j.audited) == 0 {
 		return // the logs were not read
@@ -29,9 +29,9 @@ func (v *Verdict) judgeNowhere(j *Judge) {
 	}
 }
 
-// standsIn reports whether the message stands in a log in the end, or may have stood
-// there at a number. Logs are trimmed, a store may lose entries, and a group's log was
-// read by a member, from the joining on.
+// standsIn reports whether the message is in a log at the end, or may have been there at
+// a number. It may be missing because logs are trimmed, because a store loses entries, or
+// because a member can read a group's log only from their joining on.
 func (j *Judge) standsIn(l log, m *message, number int64) bool {
 	audit := j.audited[l]
 	if audit == nil || j.mayBeLost(m) {
@@ -43,13 +43,13 @@ func (j *Judge) standsIn(l log, m *message, number int64) bool {
 	return number < audit.first() && (m.inGroup() || j.full(audit)) || number == math.MaxInt64 && j.full(audit)
 }
 
-// usualKeep is how many entries a log keeps at most, if the run does not say.
+// usualKeep is the largest number of entries in a log, if the run does not set it.
 const usualKeep = 10_000
 
 // full reports whether a log has as many entries as it keeps, so that it is trimmed.
 func (j *Judge) full(audit *logView) bool { return len(audit.at) >= cmp.Or(j.keep, usualKeep) }
 
-// first returns the lowest number of what stands in the log.
+// first returns the lowest number of an entry in the log.
 func (v *logView) first() int64 {
 	first := int64(math.MaxInt64)
 	for place := range v.at {

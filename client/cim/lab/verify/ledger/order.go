@@ -2,15 +2,15 @@ package ledger
 
 import "slices"
 
-// handed is how long who sends delayed messages may stand still before another one
-// sends on: then only their order may suffer.
+// handed is how long a route that sends delayed messages may stand still before another
+// one continues. After that, only their order may be wrong.
 const handed = 9_000_000 // us
 
-// judgeDelayedOrder judges whether a sender's delayed messages were shown in the
-// order in which they were due, where that is known for sure.
+// judgeDelayedOrder judges whether a sender's delayed messages were shown in the order in
+// which they were due, as far as that order is known.
 func (v *Verdict) judgeDelayedOrder(j *Judge, reader *reader) {
 	type line struct{ from, log int64 }
-	latest := make(map[line]*message) // of those shown, the one that was due last
+	latest := make(map[line]*message) // of the shown messages, the one that was due last
 	life := 1
 	for _, m := range reader.shown {
 		if m.delay == 0 || m.accepted == 0 || m.doubt {
@@ -25,7 +25,7 @@ func (v *Verdict) judgeDelayedOrder(j *Judge, reader *reader) {
 		if ahead == nil || m.due() > ahead.due() {
 			latest[l] = m.message
 		}
-		// It was due before the other one was, and was scheduled before that.
+		// m was due before the other message, and was scheduled before that one was due.
 		before := ahead != nil && m.accepted+m.delay < ahead.due() && m.accepted < ahead.due()
 		if before && !j.mayDisorder(m.message, ahead) {
 			v.violate("delayed order", "%v was shown %v behind %v, which was due later", reader, m.message, ahead)
@@ -33,8 +33,9 @@ func (v *Verdict) judgeDelayedOrder(j *Judge, reader *reader) {
 	}
 }
 
-// mayDisorder reports whether somebody who sends delayed messages may have stood
-// still for longer than its turn, or the store's clock or data jumped.
+// mayDisorder reports whether the order may be wrong. A route that sends delayed messages
+// may have stood still for longer than its lease, or the store's clock or data may have
+// jumped.
 func (j *Judge) mayDisorder(a, b *message) bool {
 	meanwhile := span{min(a.sent, b.sent), max(a.due(), b.due()) + firing}
 	return slices.ContainsFunc(j.hits, func(h hit) bool {
@@ -49,23 +50,23 @@ func (j *Judge) mayDisorder(a, b *message) bool {
 	}) || slices.ContainsFunc(j.stalls, func(s span) bool { return s.to-s.from > handed })
 }
 
-// judgeJoinings judges the places of a user's joinings and leavings among the user's
-// own messages. A message that was sent after joining was confirmed stands behind the
-// joining. A message that was accepted before leaving was asked for stands before the
-// leaving. A message that a primary took with it stands nowhere, and a leaving may get its
-// number.
+// judgeJoinings judges the places of a user's joinings and leavings among the user's own
+// messages. A message that was sent after the joining was confirmed must come after the
+// joining. A message that was accepted before the user requested to leave must come
+// before the leaving. A message that was lost with a primary has no place, and a leaving
+// may get its number.
 func (v *Verdict) judgeJoinings(j *Judge) {
 	for _, m := range j.order {
 		if !m.inGroup() || m.accepted == 0 || m.doubt || m.told == nil || j.shaky(m.group, m.from) || j.lostItsPlace(m) {
 			continue
 		}
-		if t := j.group(m.group).tenures[m.from]; t != nil && len(t.turns) == len(t.asks) { // else it is not known which entry is which
+		if t := j.group(m.group).tenures[m.from]; t != nil && len(t.turns) == len(t.asks) { // otherwise it is not known which entry belongs to which request
 			v.judgeJoining(m, t)
 		}
 	}
 }
 
-// judgeJoining judges where m stands among the joinings and leavings of its sender.
+// judgeJoining judges the place of m among the joinings and leavings of its sender.
 func (v *Verdict) judgeJoining(m *message, t *tenure) {
 	for i, turn := range t.turns {
 		a := t.asks[i]

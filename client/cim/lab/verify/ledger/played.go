@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// notPlayed returns the faults that were asked for, could happen here, and never
-// began.
+// notPlayed returns the faults that were requested and possible, but never began.
 func (j *Judge) notPlayed() []string {
 	var names []string
 	for _, name := range j.verdict.Asked {
@@ -18,8 +17,9 @@ func (j *Judge) notPlayed() []string {
 	return names
 }
 
-// cutShort says why the run ended before all was healed and quiet: then what was
-// not shown is not lost, because nothing had settled. Empty: it did not.
+// If the run ended before everything was healed and quiet, cutShort returns the reason.
+// Then messages that were not shown do not count as lost. Otherwise it returns an empty
+// text.
 func (j *Judge) cutShort() string {
 	if j.cut == "" && j.quiet == 0 {
 		return "the ledger ends before all was quiet"
@@ -27,7 +27,8 @@ func (j *Judge) cutShort() string {
 	return j.cut
 }
 
-// notPlayed lists the faults that never began, those that failed with their reason.
+// notPlayed returns the names of faults that never began. For those that failed it adds
+// the reason.
 func (v *Verdict) notPlayed() string {
 	var parts []string
 	for _, name := range v.NotPlayed {

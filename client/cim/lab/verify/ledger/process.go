@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// The most that an idle process may hold. It may have some goroutines and bytes of
-// allocated memory, and a few more goroutines for each device of the crowd. All devices
-// may be connected to one node.
+// The limits for an idle process. It may have some goroutines and some allocated memory,
+// and a few more goroutines for each device of the crowd. All devices may be connected to
+// one node.
 const (
 	mostGoroutines = 500
 	moreGoroutines = 4
@@ -16,21 +16,23 @@ const (
 	moreMemory     = 256 << 10
 )
 
-// Held is what a process of the cluster holds in the end.
+// Held is how many goroutines and how much memory a process of the cluster has at the
+// end.
 type Held struct {
 	Name       string `json:"name"`
 	Goroutines int    `json:"goroutines"`
 	Memory     int64  `json:"memory"` // bytes
 }
 
-// processes says in a line what the process with most of each holds.
+// processes returns a line with the most goroutines and the most memory that any process
+// has.
 func (v *Verdict) processes() string {
 	goroutines := slices.MaxFunc(v.Processes, func(a, b Held) int { return cmp.Compare(a.Goroutines, b.Goroutines) })
 	memory := slices.MaxFunc(v.Processes, func(a, b Held) int { return cmp.Compare(a.Memory, b.Memory) })
 	return fmt.Sprintf("at most %d goroutines (%s), %d MB (%s)", goroutines.Goroutines, goroutines.Name, memory.Memory>>20, memory.Name)
 }
 
-// judgeProcesses judges what the processes hold in the end.
+// judgeProcesses judges the goroutines and the memory of the processes at the end.
 func (v *Verdict) judgeProcesses(j *Judge) {
 	v.Processes = j.held
 	devices := len(j.readers)

@@ -10,21 +10,21 @@ type device struct {
 	name string
 }
 
-// reader is a device that messages are shown to.
+// reader is a device to which messages are shown.
 type reader struct {
 	device
-	place   int // among those who joined
+	place   int // index in the order of joining
 	shown   []showing
-	seen    map[key]int   // the life in which it was shown last
-	when    map[key]int64 // us, when it was shown first
-	life    int           // begins anew when what was kept is lost
-	away    int64         // us, until when it had no connection last; far ahead: it has none
-	left    int64         // us, when it lost its connection last
-	offline []span        // when it had none before
+	seen    map[key]int   // in which life a message was last shown
+	when    map[key]int64 // when a message was first shown, us
+	life    int           // increases when the device loses its history
+	away    int64         // end of its last time without a connection, us; far ahead: it has none now
+	left    int64         // when it last lost its connection, us
+	offline []span        // earlier times without a connection
 	visits  []visit
-	trail   map[int64][]standing // what stands in each log, as far as it was shown it
-	ended   map[int64][]string   // epochs that were left, by log
-	cim     *cimView             // nil: it is no CIM client
+	trail   map[int64][]standing // entries of each log that it was shown
+	ended   map[int64][]string   // earlier epochs, by log
+	cim     *cimView             // nil: the device is no CIM client
 }
 
 // showing is a message that was shown to a device for the first time.
@@ -33,10 +33,10 @@ type showing struct {
 	at      int64 // us
 	process int
 	life    int
-	again   bool // in a later life
+	again   bool // the device was shown it before, in an earlier life
 }
 
-// logView is what the devices that read a log told of it.
+// logView is what is known about a log from the devices that read it.
 type logView struct {
 	at     map[Place]key
 	places map[key]Place
@@ -46,7 +46,7 @@ func newLogView() *logView {
 	return &logView{at: make(map[Place]key), places: make(map[key]Place)}
 }
 
-// leave notes that the device has no connection.
+// leave records that the device has no connection.
 func (r *reader) leave(at int64) {
 	if r.away != math.MaxInt64 {
 		r.left, r.away = at, math.MaxInt64
@@ -56,7 +56,8 @@ func (r *reader) leave(at int64) {
 	}
 }
 
-// arrive notes that the device is connected to a node, from another or from none.
+// arrive records that the device is connected to a node, after another node or after no
+// connection.
 func (r *reader) arrive(at int64, node string) {
 	if r.away == math.MaxInt64 {
 		r.offline = append(r.offline, span{r.left, at})

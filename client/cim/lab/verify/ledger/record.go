@@ -14,49 +14,49 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/faas"
 )
 
-// Kind is what a record tells.
+// Kind is the kind of a record.
 type Kind string
 
 // The kinds of records.
 const (
-	Begun     Kind = "begun"      // the run: Note has its command line; the first record
-	LeftOut   Kind = "left out"   // a fault that was asked for and cannot happen here: Fault, Note says why
-	Missed    Kind = "missed"     // a fault was to happen and did not: Fault, Note says why
-	Joined    Kind = "joined"     // from here on, User's Device is shown what is for it
-	Sent      Kind = "sent"       // about to be sent by User's Device in its process Process
-	Accepted  Kind = "accepted"   // its sender was told so
+	Begun     Kind = "begun"      // the first record; Note has the command line of the run
+	LeftOut   Kind = "left out"   // a requested fault cannot happen here: Fault; Note has the reason
+	Missed    Kind = "missed"     // a planned fault did not happen: Fault; Note has the reason
+	Joined    Kind = "joined"     // from here on, User's Device must be shown its messages
+	Sent      Kind = "sent"       // User's Device is about to send a message, in its process Process
+	Accepted  Kind = "accepted"   // the sender got the answer that it is accepted
 	Unknown   Kind = "unknown"    // its sender gave up without an answer
-	Refused   Kind = "refused"    // its sender was told that it is in no log: Note says why
+	Refused   Kind = "refused"    // the sender got the answer that it is in no log; Note has the reason
 	TakesBack Kind = "takes back" // User is about to cancel the delayed message ID
-	TakenBack Kind = "taken back" // User was told that it will not be sent
-	TooLate   Kind = "too late"   // User was told that it is being sent
-	Shown     Kind = "shown"      // to User's Device in its process Process
-	Broken    Kind = "broken"     // a fault began: Fault, Note says whom it hit
-	Healed    Kind = "healed"     // it is over
-	Asked     Kind = "asked"      // User is about to ask for a Change of the membership of Group
-	Done      Kind = "done"       // User was told that it is done
+	TakenBack Kind = "taken back" // User got the answer that it will not be sent
+	TooLate   Kind = "too late"   // User got the answer that it is too late to cancel
+	Shown     Kind = "shown"      // User's Device was shown a message, in its process Process
+	Broken    Kind = "broken"     // a fault began: Fault; Note has its target
+	Healed    Kind = "healed"     // a fault is over
+	Asked     Kind = "asked"      // User is about to request a Change of their membership of Group
+	Done      Kind = "done"       // User got the answer that the Change is done
 	Away      Kind = "away"       // User's Device lost its connection, or its process ended
-	Back      Kind = "back"       // it has one again
-	Forgot    Kind = "forgot"     // User's Device lost what it had kept: it may be shown again what it was shown
-	Trimmed   Kind = "trimmed"    // User's Device was told that entries of a log, from First to At, are gone that it never saw
-	Marked    Kind = "marked"     // User's Device was told that message ID was shown to the user To
+	Back      Kind = "back"       // User's Device has a connection again
+	Forgot    Kind = "forgot"     // User's Device lost its history, and may be shown the same messages again
+	Trimmed   Kind = "trimmed"    // User's Device got the report that entries of a log, from First to At, are gone before it was shown them
+	Marked    Kind = "marked"     // User's Device got a delivery mark: message ID was shown to the user To
 	LoggedIn  Kind = "logged in"  // User's Device has a token, or is about to get one
-	LoggedOut Kind = "logged out" // it was told that the token is useless
-	Tried     Kind = "tried"      // the token was shown again: Note says where and for what, Code what came of it
-	Stalled   Kind = "stalled"    // nobody had time to do anything in the Lasted before this record
-	Session   Kind = "session"    // the store has a live session of User's Device at Node in the end
-	Cursor    Kind = "cursor"     // the store has that User's Device was shown a log up to At in the end
-	Intent    Kind = "intent"     // the store has a Change of User's membership of Group under way in the end
-	Leased    Kind = "leased"     // the store has that Node is pushed what goes to Group for Lasted more, negative: no more
-	Waits     Kind = "waits"      // User's delayed message ID waits still in the end
-	Process   Kind = "process"    // what a process of the cluster holds in the end: Held
-	Stopped   Kind = "stopped"    // the client of User's Device gave up for good: Note says why
-	Pinged    Kind = "pinged"     // the CIM client of User's Device was answered a ping on its connection Process, which it sent Lasted before
+	LoggedOut Kind = "logged out" // User's Device got the answer that it is logged out
+	Tried     Kind = "tried"      // the token was used again; Note says where and for what, and Code has the result
+	Stalled   Kind = "stalled"    // the machine was too busy in the time Lasted before this record
+	Session   Kind = "session"    // at the end, the store has a live session of User's Device at Node
+	Cursor    Kind = "cursor"     // at the end, the store's cursor of User's Device in a log is At
+	Intent    Kind = "intent"     // at the end, the store has an unfinished Change of User's membership of Group
+	Leased    Kind = "leased"     // at the end, the store has a lease of Group for Node that lasts for Lasted; negative: it has ended
+	Waits     Kind = "waits"      // at the end, User's delayed message ID still waits
+	Process   Kind = "process"    // goroutines and memory of a process of the cluster at the end: Held
+	Stopped   Kind = "stopped"    // the client of User's Device stopped for ever; Note has the reason
+	Pinged    Kind = "pinged"     // the CIM client of User's Device got the answer to a ping that it sent Lasted before, on its connection Process
 	Ended     Kind = "ended"      // the other side ended that connection, and the client had read everything
-	Stands    Kind = "stands"     // in the end, in the log of a group or else in User's inbox
-	Functions Kind = "functions"  // the route is a function, and Function is what became of it
-	Quiet     Kind = "quiet"      // all is healed and everything owed is shown, or the wait for that is over
-	CutShort  Kind = "cut short"  // the run ends before that: Note says why
+	Stands    Kind = "stands"     // at the end, this entry is in the log of Group, or else in User's inbox
+	Functions Kind = "functions"  // the route is a function, whose figures are in Function
+	Quiet     Kind = "quiet"      // everything is healed and shown, or the wait for that is over
+	CutShort  Kind = "cut short"  // the run ends before everything is quiet; Note has the reason
 )
 
 // Everyone stands for the group of all users in Record.Group.
@@ -69,7 +69,7 @@ const NotMember = "not_member"
 // Served is the Record.Code of a token that was accepted.
 const Served = "served"
 
-// Record is one line of a ledger. Which fields are set depends on the kind.
+// Record is one line of a ledger. Its kind decides which fields are set.
 type Record struct {
 	Kind     Kind     `json:"kind"`
 	Time     int64    `json:"t"` // us since the run began
@@ -77,29 +77,29 @@ type Record struct {
 	Device   string   `json:"device,omitempty"`
 	Process  int      `json:"process,omitempty"` // counts the starts of the device's client
 	ID       string   `json:"id,omitempty"`      // of the message, unique for its sender
-	From     int64    `json:"from,omitempty"`    // its sender, when shown
-	To       int64    `json:"to,omitempty"`      // its receiver, or
-	Group    int64    `json:"group,omitempty"`   // its group: Everyone or another
+	From     int64    `json:"from,omitempty"`    // the sender of a shown message
+	To       int64    `json:"to,omitempty"`      // the receiver, or
+	Group    int64    `json:"group,omitempty"`   // the group: Everyone or another one
 	Text     string   `json:"text,omitempty"`
-	Delay    int64    `json:"delay,omitempty"`  // us: it is to be sent so long after this record, and accepting it is scheduling it
-	Change   string   `json:"change,omitempty"` // Join or Leave: of an entry that is shown and is no message, and of what was asked
+	Delay    int64    `json:"delay,omitempty"`  // how long after this record the message is to be sent, us; Accepted then means that it is scheduled
+	Change   string   `json:"change,omitempty"` // Join or Leave, of a request, or of a shown entry that is no message
 	Code     string   `json:"code,omitempty"`   // why it was refused, in one word
-	At       *Place   `json:"at,omitempty"`     // where it is shown, and where the sender was told that their own copy stands
+	At       *Place   `json:"at,omitempty"`     // the place of a shown message, or of the sender's own copy in an answer
 	Fault    string   `json:"fault,omitempty"`
 	Note     string   `json:"note,omitempty"`
-	Faults   []string `json:"faults,omitempty"`   // of Begun: those that are to happen, by name
+	Faults   []string `json:"faults,omitempty"`   // of Begun: names of the requested faults
 	Ack      string   `json:"ack,omitempty"`      // of Begun: AckReplica if "accepted" needs a replica
-	Tail     int64    `json:"tail,omitempty"`     // us, of Broken: a primary of the store was lost, and of what it did so long before anything may be
+	Tail     int64    `json:"tail,omitempty"`     // of Broken: a primary was lost, and its writes in this time before that may be lost, us
 	Empty    bool     `json:"empty,omitempty"`    // of Broken: the store lost everything
 	Restored bool     `json:"restored,omitempty"` // of Broken: the messages of Tail are gone, even if replicas had them
-	Alone    int64    `json:"alone,omitempty"`    // us, of Broken: so long no replica of the store hears the primary, unless it is healed before
+	Alone    int64    `json:"alone,omitempty"`    // of Broken: for this time no replica gets anything from the primary, unless it is healed before, us
 
-	CIM      bool        `json:"cim,omitempty"`  // of Joined: it speaks CIM's wire, which tells it no ids and no places
-	Over     bool        `json:"over,omitempty"` // of Broken: it ended at once, and no Healed follows
-	Node     string      `json:"node,omitempty"` // of Back: which one it is connected to; empty: nobody knows
+	CIM      bool        `json:"cim,omitempty"`  // of Joined: the device is a CIM client, which gets no ids and no places
+	Over     bool        `json:"over,omitempty"` // of Broken: the fault ended at once, and no Healed follows
+	Node     string      `json:"node,omitempty"` // of Back: the node to which it is connected; empty: not known
 	First    int64       `json:"first,omitempty"`
 	Lasted   int64       `json:"lasted,omitempty"` // us
-	Keep     int         `json:"keep,omitempty"`   // of Begun: entries that logs keep at most; zero: more than are written
+	Keep     int         `json:"keep,omitempty"`   // of Begun: the largest number of entries in a log; zero: never reached
 	Held     *Held       `json:"held,omitempty"`
 	Function *faas.Stats `json:"function,omitempty"`
 }
@@ -107,8 +107,8 @@ type Record struct {
 // AckReplica is the Ack of a run in which "accepted" means stored on a replica.
 const AckReplica = "replica"
 
-// Place is where an entry stands in the log that the device reads: its own
-// user's inbox (Log zero) or a group's.
+// Place is the place of an entry in a log that the device reads. That is its own user's
+// inbox (Log is zero) or a group's log.
 type Place struct {
 	Log    int64  `json:"log"`
 	Epoch  string `json:"epoch"`
@@ -130,9 +130,9 @@ type Writer struct {
 	err  error // the first failure
 }
 
-// Create makes or empties the file at path. Hear is called with each record,
-// after it was written and before the next; it must not call the Writer. The
-// caller closes the Writer.
+// Create makes or empties the file at path. After each record was written, and before the
+// next one, the function hear is called with it. It must not call the Writer. The caller
+// closes the Writer.
 func Create(path string, hear func(Record)) (*Writer, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -141,7 +141,7 @@ func Create(path string, hear func(Record)) (*Writer, error) {
 	return &Writer{begun: time.Now(), hear: hear, file: file, out: bufio.NewWriterSize(file, 256<<10)}, nil
 }
 
-// Write gives r its time and appends it. A failure is told by Close.
+// Write sets the time of r and appends it. Close returns an error of Write.
 func (w *Writer) Write(r Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -165,12 +165,12 @@ func (w *Writer) Close() error {
 	return nil
 }
 
-// maxLine is the longest line in bytes that is read: a message of the largest
-// frame, each byte escaped as six.
+// maxLine is the longest line that is read, in bytes. It has room for a message of the
+// largest frame, with each byte escaped as six.
 const maxLine = 1 << 20
 
-// Read calls each with every record of a ledger, in order. It fails at the first
-// line that is not one and says which.
+// Read calls each with every record of a ledger, in order. At the first line that is no
+// record, it returns an error with the line's number.
 func Read(r io.Reader, each func(Record)) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 64<<10), maxLine)

@@ -2,7 +2,8 @@ package ledger
 
 import "slices"
 
-// show notes a showing and judges what later records cannot change.
+// show records a showing, and judges everything about it that later records cannot
+// change.
 func (j *Judge) show(r Record) {
 	j.verdict.Shown++
 	reader := j.devices[device{r.User, r.Device}]
@@ -30,7 +31,7 @@ func (j *Judge) show(r Record) {
 	j.shownTo(reader, m, r)
 }
 
-// shownTo notes that the device was shown m.
+// shownTo records that the device was shown m.
 func (j *Judge) shownTo(reader *reader, m *message, r Record) {
 	if reader.seen[m.key] == reader.life {
 		j.verdict.violate("twice", "%v was shown %v again, at %v", reader, m, r.At)
@@ -64,7 +65,7 @@ func (j *Judge) showAt(reader *reader, m *message, at *Place, again bool) {
 	}
 	view.at[*at] = m.key
 	if again {
-		return // it may stand in the log twice, and this is the second place
+		return // it may be in the log twice, and this is the second place
 	}
 	if place, known := view.places[m.key]; known && place != *at && !j.mayBeLost(m) {
 		j.moves = append(j.moves, move{reader, m, place, *at})
@@ -91,8 +92,8 @@ func (j *Judge) judgeStep(reader *reader, m *message, at Place) {
 	reader.trail[at.Log] = append(reader.trail[at.Log], standing{m, at})
 }
 
-// view returns what is known of a log that the reader reads: its inbox or a
-// group's.
+// view returns what is known about a log that the reader reads, which is its inbox or a
+// group's log.
 func (j *Judge) view(reader *reader, group int64) *logView {
 	l := logOf(reader, group)
 	if j.logs[l] == nil {
@@ -108,10 +109,10 @@ func logOf(reader *reader, group int64) log {
 	return log{group: group}
 }
 
-// judgeTurns judges the sender's order in what a device was shown: behind a
-// message may not stand what its sender was told is accepted before it was sent.
+// judgeTurns judges whether a device was shown the messages of a sender in their order.
+// If a message was accepted before another one was sent, it must not come after that one.
 func (v *Verdict) judgeTurns(reader *reader) {
-	latest := make(map[stream]*message) // of those shown, the one that was sent last
+	latest := make(map[stream]*message) // of the shown messages, the one that was sent last
 	life := 1
 	for _, m := range reader.shown {
 		if m.change != "" || m.delay > 0 {
@@ -132,7 +133,8 @@ func (v *Verdict) judgeTurns(reader *reader) {
 	}
 }
 
-// judgeAnswers compares what a device was shown with what the senders were told.
+// judgeAnswers compares the messages that a device was shown with the answers to their
+// senders.
 func (v *Verdict) judgeAnswers(j *Judge, reader *reader) {
 	for _, m := range reader.shown {
 		if m.delay > 0 {

@@ -11,13 +11,13 @@ const (
 	leasedFor     = 120_000_000
 )
 
-// forgotten reports whether the store lost anything at any time: cursors and leases
-// are on no replica for sure, whatever "accepted" means.
+// forgotten reports whether the store lost anything at any time. Then cursors and leases
+// may be lost, too, because they need not be on a replica.
 func (j *Judge) forgotten() bool { return len(j.failovers) > 0 || j.verdict.Failovers > 0 }
 
-// judgeCursors judges the cursors of devices in the store. A cursor must not be beyond
-// a message that the device should have been shown and was not. It must not be behind
-// what the device was shown some time ago.
+// judgeCursors judges the cursors of devices in the store. A cursor must not be beyond a
+// message that the device should have been shown but was not. It must not be behind a
+// message that the device was shown some time ago.
 func (v *Verdict) judgeCursors(j *Judge) {
 	if len(j.cursors) == 0 || j.cut != "" || j.forgotten() {
 		return
@@ -46,8 +46,8 @@ type cursor struct {
 	log int64
 }
 
-// judgeBehind judges whether the store's cursor is behind last, which the device was
-// shown long ago.
+// judgeBehind judges whether the store's cursor c is behind the place last, up to which
+// the device was shown the log long ago.
 func (v *Verdict) judgeBehind(reader *reader, log int64, last *Place, c Record, kept bool) {
 	switch {
 	case kept && c.At.Epoch != last.Epoch:
@@ -58,8 +58,8 @@ func (v *Verdict) judgeBehind(reader *reader, log int64, last *Place, c Record, 
 	}
 }
 
-// acked returns how far the device was shown a log long enough ago, over a connection
-// that it has still; nil: nobody can say.
+// acked returns up to which place the device was shown a log long enough ago, over a
+// connection that it still has. It returns nil if that is not known.
 func (j *Judge) acked(reader *reader, trail []standing) (last *Place) {
 	for _, s := range trail {
 		at, ok := reader.when[s.key]
@@ -74,7 +74,7 @@ func (j *Judge) acked(reader *reader, trail []standing) (last *Place) {
 func (v *Verdict) judgeAhead(j *Judge, reader *reader, cursor Place) {
 	audit := j.audited[logOf(reader, cursor.Log)]
 	if audit == nil || j.hitBy(reader.device, "twin-device") {
-		return // the twin was shown its part
+		return // the device's twin may have been shown some messages
 	}
 	end := int64(0)
 	for place, k := range audit.at {
@@ -103,8 +103,8 @@ func (j *Judge) hitBy(d device, fault string) bool {
 	return false
 }
 
-// judgeIntents judges whether changes of groups are under way though everybody was
-// answered.
+// judgeIntents judges whether changes of groups are unfinished although all users got
+// their answers.
 func (v *Verdict) judgeIntents(j *Judge) {
 	if j.cut != "" || j.forgotten() {
 		return
@@ -112,14 +112,14 @@ func (v *Verdict) judgeIntents(j *Judge) {
 	for _, r := range j.intents {
 		t := j.group(r.Group).tenures[r.User]
 		if t != nil && len(t.asks) > 0 && t.asks[len(t.asks)-1].told == 0 {
-			continue // somebody waits still
+			continue // a user still waits for the answer
 		}
 		v.violate("intent", "a %s of %d in group %d is under way, and nobody waits for it", r.Change, r.User, r.Group)
 	}
 }
 
-// judgeLeases judges who is pushed what goes to groups: each node at which a member
-// is connected, and none for longer than a lease.
+// judgeLeases judges the leases of groups. Each node at which a member is connected must
+// have one, and no lease may be longer than two minutes.
 func (v *Verdict) judgeLeases(j *Judge) {
 	if len(j.leases) == 0 || j.cut != "" || j.forgotten() {
 		return
@@ -153,8 +153,8 @@ type lease struct {
 	node  string
 }
 
-// groupsOf returns the groups of which the user was a member for so long before the end
-// that the user's nodes must have leases.
+// groupsOf returns the groups of which the user has been a member for long enough that
+// the user's nodes must have leases.
 func (j *Judge) groupsOf(user int64) []int64 {
 	groups := []int64{Everyone}
 	for id, g := range j.groups {
@@ -165,8 +165,8 @@ func (j *Judge) groupsOf(user int64) []int64 {
 	return groups
 }
 
-// stays reports whether the user was told before a time to be a member, and
-// asked for nothing else.
+// stays reports whether the user's joining was confirmed before a time, and the user has
+// requested nothing since.
 func (t *tenure) stays(before int64) bool {
 	if len(t.asks) == 0 {
 		return false

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// Promised times and the ledger's allowance on top, in us. The allowance is for writing
-// records, and for a busy machine.
+// Promised times, and an allowance that is added to them, in us. The allowance is for
+// writing records, and for a busy machine.
 const (
 	timeSlack     = 3_000_000
-	reconciled    = 30_000_000 // what nobody pushed is found
-	firedSoon     = 1_000_000  // a delayed message is sent behind its time
-	firedAtLast   = 11_000_000 // the same, when who sent it died
-	pausedIsLeft  = 15_000_000 // a node that stands still
-	recovers      = 10_000_000 // after its end a fault may still be felt
-	clockRecovers = 40_000_000 // the same, where the store's clock jumped
+	reconciled    = 30_000_000 // a message that was not pushed is found
+	firedSoon     = 1_000_000  // a delayed message is sent after its time
+	firedAtLast   = 11_000_000 // the same, if the node died that should have it sent
+	pausedIsLeft  = 15_000_000 // a device leaves a node that stands still
+	recovers      = 10_000_000 // after its end a fault may still have effects
+	clockRecovers = 40_000_000 // the same, if the store's clock jumped
 )
 
 // span is a time, both ends in us.
@@ -27,10 +27,10 @@ type hit struct {
 	span
 	fault, note string
 	on          device // zero: a server
-	lasts       bool   // it has no end yet
+	lasts       bool   // it has not ended yet
 }
 
-// strike notes that a fault begins or ends.
+// strike records that a fault begins or ends.
 func (j *Judge) strike(r Record) {
 	if r.Kind == Broken {
 		h := hit{span: span{r.Time, math.MaxInt64}, fault: r.Fault, note: r.Note, on: device{r.User, r.Device}, lasts: !r.Over}
@@ -47,12 +47,13 @@ func (j *Judge) strike(r Record) {
 	}
 }
 
-// stall notes that a moment that ends now is not to be counted.
+// stall records that the time before r must not be counted, because the machine was too
+// busy.
 func (j *Judge) stall(r Record) {
 	j.stalls = append(j.stalls, span{r.Time - r.Lasted, r.Time})
 }
 
-// counted returns how much of a time the run's own clock counts.
+// counted returns the length of s without stalls.
 func (j *Judge) counted(s span) int64 {
 	n := s.to - s.from
 	for _, stall := range j.stalls {
@@ -106,7 +107,7 @@ func (j *Judge) calmIn(s span, troubles []span) int64 {
 	return longest
 }
 
-// judgeTimes judges whether a device was shown in time what it was shown.
+// judgeTimes judges whether a device was shown its messages in time.
 func (v *Verdict) judgeTimes(j *Judge, reader *reader) {
 	troubles := j.troubles(reader)
 	for _, m := range reader.shown {
@@ -129,8 +130,8 @@ func (v *Verdict) judgeTimes(j *Judge, reader *reader) {
 }
 
 // judgeFiring judges the time of a delayed message, by the first device that was shown
-// it. Its time is known from when its sender was told on: it was scheduled by then. Other
-// devices may come to it later, as to any message that stands in a log.
+// it. Its latest time follows from the answer to its sender, because the message was
+// scheduled by then. Other devices may be shown it later, like any message in a log.
 func (v *Verdict) judgeFiring(j *Judge, reader *reader, m showing, troubles []span) {
 	due := max(m.accepted+m.delay, m.due())
 	if m.at <= due+firedSoon || j.adrift(m.message) {
@@ -146,7 +147,7 @@ func (v *Verdict) judgeFiring(j *Judge, reader *reader, m showing, troubles []sp
 // visit is a connection of a device to a node.
 type visit struct {
 	node string
-	span // to the end: it lasts
+	span // from when it began; to has a fixed large value while it lasts
 }
 
 // judgePauses judges whether devices left nodes that stood still.

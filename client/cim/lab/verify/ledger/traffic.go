@@ -19,12 +19,12 @@ const (
 // kinds are the kinds of messages in the order in which a verdict lists them.
 var kinds = []string{Private, Grouped, ToEveryone, Delayed}
 
-// Traffic is what became of the messages of one kind. To accept a delayed one is to
-// schedule it, and it takes as long as it is shown behind its time.
+// Traffic has the outcomes of the messages of one kind. A delayed message counts as
+// accepted when it is scheduled. Its delivery takes from its due time until it is shown.
 type Traffic struct {
-	Sent, Accepted, Refused, Unknown int     // by what their senders know in the end
-	Settled                          int     // sent again after they were unknown, and answered then
-	Shown                            int     // to devices, repetitions left out
+	Sent, Accepted, Refused, Unknown int     // by the last answers to their senders
+	Settled                          int     // sent again after the outcome was unknown, and then answered
+	Shown                            int     // showings to devices, without repetitions
 	Deliveries                       []int64 // us from accepted to shown, ascending
 }
 
@@ -81,13 +81,13 @@ func (v *Verdict) tally(j *Judge) {
 	}
 }
 
-// took returns how long the message took from accepted to shown in us. It is false
-// where nothing was promised.
+// took returns the time from when the message was accepted until it was shown, in us. It
+// returns false if nothing was promised.
 func (m showing) took(reader *reader) (us int64, ok bool) {
 	if m.accepted == 0 || m.again || m.change != "" || m.sentBy(reader) || reader.place >= m.joined {
 		return 0, false
 	}
-	return max(0, m.at-max(m.accepted, m.due())), true // it may be shown before its sender is told
+	return max(0, m.at-max(m.accepted, m.due())), true // it may be shown before its sender gets the answer
 }
 
 // printTraffic writes a line for each kind of message.

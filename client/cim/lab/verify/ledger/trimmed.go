@@ -1,7 +1,7 @@
 package ledger
 
-// trim is what a device was told: that entries of a log, both ends included, are too
-// old and gone.
+// trim is a report to a device that entries of a log are too old and gone. The range
+// includes both ends.
 type trim struct {
 	reader      *reader
 	log         int64
@@ -21,7 +21,7 @@ func (j *Judge) noteTrimmed(r Record) {
 func (v *Verdict) judgeTrimmed(j *Judge) {
 	for _, t := range j.trims {
 		if j.anyLoss(t.at) {
-			continue // what stood there before is gone in another way
+			continue // the earlier entries are gone for another reason
 		}
 		audit := j.audited[logOf(t.reader, t.log)]
 		if audit == nil {
@@ -40,7 +40,7 @@ func (v *Verdict) judgeTrimmed(j *Judge) {
 	}
 }
 
-// anyLoss reports whether the store lost anything before.
+// anyLoss reports whether the store lost anything before the time at.
 func (j *Judge) anyLoss(at int64) bool {
 	for _, f := range j.failovers {
 		if f.at <= at {

@@ -27,8 +27,8 @@ func (j *Judge) unheard(reader *reader, m *message) bool {
 	return !heard && !found && j.untold(reader, joining.message) && j.untold(reader, leaving.message)
 }
 
-// around returns the turns by which the user joined and left the membership in which a
-// place stands; nil: they are not known.
+// around returns the turns that begin and end the membership to which a place belongs.
+// They are nil if they are not known.
 func (t *tenure) around(place Place) (joining, leaving *turn) {
 	for i := range t.turns {
 		switch turn := &t.turns[i]; {
@@ -45,8 +45,8 @@ func (t *tenure) around(place Place) (joining, leaving *turn) {
 	return joining, leaving
 }
 
-// untold reports whether a fault may have kept the routes from telling a device's node of
-// a joining or leaving, which was stored between the asking and the first showing.
+// untold reports whether a fault may have kept the routes from reporting a joining or
+// leaving to a device's node. It was stored between the request and the first showing.
 func (j *Judge) untold(reader *reader, turn *message) bool {
 	node := reader.nodeAt(turn.accepted)
 	return slices.ContainsFunc(j.hits, func(h hit) bool {
@@ -54,7 +54,7 @@ func (j *Judge) untold(reader *reader, turn *message) bool {
 	})
 }
 
-// cutsOff reports whether the fault may lose what a route has for a node.
+// cutsOff reports whether the fault may lose pushes from routes to a node.
 func (h hit) cutsOff(node string) bool {
 	switch h.fault {
 	case "route-kill", "route-pause", "route-key":

@@ -12,51 +12,51 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/faas"
 )
 
-// examples is how many violations of a kind a verdict tells in full.
+// examples is how many violations of each kind a verdict describes.
 const examples = 5
 
-// Verdict is what the judge found.
+// Verdict is the result of a judge.
 type Verdict struct {
-	Run string // its command line
+	Run string // command line of the run
 
-	Users, Devices                    int // CIM clients left out
-	CIM, CIMShown, CIMAgain           int // CIM clients, what they were shown, and of that again on another connection
+	Users, Devices                    int // without CIM clients
+	CIM, CIMShown, CIMAgain           int // CIM clients, their showings, and how many of these were repetitions on another connection
 	CIMReconnects                     int // of CIM clients
-	CIMByPings, CIMByEnds, CIMByKills int // of those, behind a connection that is known to have read something
-	Sent, Accepted, Unknown, Refused  int // messages, by what their senders know
-	Shown                             int // to devices, repetitions counted
-	Again                             int // of those, to devices that had lost what they kept
-	Doubled                           int // stand in a log twice, which devices show once
-	Trimmed                           int // times a device was told that it came too late
+	CIMByPings, CIMByEnds, CIMByKills int // reconnects after a connection that is known to have read something, by the kind of proof
+	Sent, Accepted, Unknown, Refused  int // messages, by the answers to their senders
+	Shown                             int // showings to devices, with repetitions
+	Again                             int // of these, repetitions to devices that had lost their history
+	Doubled                           int // messages that are in a log twice, and that devices show once
+	Trimmed                           int // how often a device got the report that entries are gone
 	Adrift                            int // delayed messages that are still to come, by a clock that has jumped since
 
 	Traffic    map[string]Traffic // by kind of message
 	Sends      []int64            // us from sent to accepted, ascending
 	Deliveries []int64            // us from accepted to shown, ascending
-	Longest    int64              // us, of Deliveries
-	LongestTo  string             // the device it happened to
-	Lasted     int64              // us, until the last record
+	Longest    int64              // the longest of Deliveries, us
+	LongestTo  string             // the device of that delivery
+	Lasted     int64              // time until the last record, us
 
 	Faults  map[string]int    // how often each began
 	LeftOut map[string]string // faults that could not happen, and why
-	Missed  map[string]string // faults that failed to happen at times, and why at last
-	Asked   []string          // the faults that were to happen
+	Missed  map[string]string // faults that failed to happen at least once, and the last reason
+	Asked   []string          // the requested faults
 
-	NotPlayed []string // of those that could, the ones that never began
-	Marks     int      // delivery marks that senders were told
-	Processes []Held   // what the cluster's processes hold in the end
-	CutShort  string   // why the run ended before all was healed and quiet; empty: it did not
-	Unsettled int      // of a run that was cut short before all was quiet: showings that were still to come, of which nothing is said
+	NotPlayed []string // faults that could happen but never began
+	Marks     int      // how many delivery marks senders got
+	Processes []Held   // goroutines and memory of the cluster's processes at the end
+	CutShort  string   // why the run ended before everything was healed and quiet; empty: it did not
+	Unsettled int      // in a run that was cut short: showings that were still missing, which are not judged
 
 	Function *faas.Stats // nil: routes were servers
 
-	Ack             string // what "accepted" meant
-	Failovers       int    // primaries of the store that were lost
-	SetBack         int    // times the store came back older
-	Emptied         int    // times it came back empty
-	LostWithPrimary int    // messages that were accepted, lately, and are gone with one
-	LostSeen        int    // messages that are gone and were shown to some devices
-	Logs            int    // of which all devices have the same, unless that is a violation
+	Ack             string // when messages counted as accepted
+	Failovers       int    // how many primaries were lost
+	SetBack         int    // how often the store came back older
+	Emptied         int    // how often it came back empty
+	LostWithPrimary int    // accepted messages that are lost with a primary
+	LostSeen        int    // messages that are lost after some devices were shown them
+	Logs            int    // how many logs were compared between devices
 
 	Kinds    map[string]int // violations by kind
 	Examples []string       // the first few of each kind
@@ -132,8 +132,8 @@ func (v *Verdict) printRun(row func(name, format string, args ...any)) {
 	}
 }
 
-// printEnd prints what the processes hold in the end, and what is no violation though
-// it is not as usual. Rows of which there is nothing to count are left out.
+// printEnd prints the goroutines and memory of the processes at the end. It also prints
+// what is unusual but no violation, and leaves out rows with a count of zero.
 func (v *Verdict) printEnd(row func(name, format string, args ...any)) {
 	if len(v.Processes) > 0 {
 		row("held in the end", "%s", v.processes())
