@@ -61,7 +61,7 @@ type Engine uint8
 const (
 	EngineAuto     Engine = iota // epoll if the system has it and the listener is TCP's, else portable
 	EnginePortable               // a goroutine for each link
-	EngineEpoll                  // a few loops for all links; Linux only
+	EngineEpoll                  // a few loops for all links, also with TLS; Linux only
 )
 
 var engineNames = [...]string{EngineAuto: "auto", EnginePortable: "portable", EngineEpoll: "epoll"}

@@ -6,8 +6,8 @@
 // packets.
 //
 // Package ws has the WebSocket protocol, and proxyheader the header of the PROXY protocol.
-// Package outbox has the bytes that a link has to write, and tcp what the system tells of
-// a socket.
+// Package outbox has the bytes that a link has to write, records has TLS for the epoll
+// engine, and tcp what the system tells of a socket.
 //
 //	a server is made, runs, and ends   server.go, run.go
 //	a link is made, and leaves         admit.go, list.go; too many of one address: meet.go, stranger.go
@@ -16,6 +16,7 @@
 //	frames become bytes                packet.go, writer.go
 //	the portable engine                stream.go
 //	the epoll engine                   epoll_linux.go, loop_linux.go, read_linux.go, flush_linux.go
+//	the same with TLS                  secured_linux.go, shake_linux.go
 //	time limits                        sweep.go
 //	has the peer read everything       finish.go
 //
@@ -43,8 +44,24 @@
 // link until its turn comes go out together. A loop waits for its epoll descriptor
 // through Go's own poller and holds no thread.
 //
-// A peer that speaks TLS leaves the epoll engine. The portable engine gets its socket,
-// with the bytes read so far.
+// # TLS
+//
+// A link begins its handshake when the first record of the peer is complete. With the
+// portable engine, a tls.Conn takes the place of the socket. It costs a goroutine and
+// buffers for each link.
+//
+// With the epoll engine, a handshake has a goroutine of its own, which reads the link and
+// ends with the handshake. Only so many handshakes compute at a time as leave half of the
+// processors free. Those that wait for their peers do not count. Afterwards the link is
+// read and written by its loop, like any other. The loop decrypts what it has read, record
+// by record, into one buffer for all its links. It encrypts frames when they are written.
+// The records then wait in the link's outbox, before all frames, until the socket has
+// taken them. So an idle link costs a tls.Conn and some 100 bytes, and no goroutine. The
+// records that TLS itself has to send take the same way. Package records says what TLS
+// keeps, and BenchmarkIdleTLS measures it.
+//
+// If TLS refuses a peer, the link closes, and its last bytes are the alert. A link that
+// has said goodbye ends its sending with the record that says so.
 //
 // # Descriptors
 //

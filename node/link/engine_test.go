@@ -34,9 +34,9 @@ func (w *world) pass(d time.Duration) {
 var eventually = wait.Until
 
 // dialSlow connects with a small receive buffer.
-func (w *world) dialSlow(t testing.TB) *net.TCPConn {
-	conn := w.dial().(*net.TCPConn)
-	if err := conn.SetReadBuffer(4 << 10); err != nil {
+func (w *world) dialSlow(t testing.TB) net.Conn {
+	conn := w.dial()
+	if err := tcpOf(conn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
 	}
 	return conn
@@ -163,7 +163,7 @@ func TestResetByPeerClosesItsLink(t *testing.T) {
 		w := onTCP(t, Config{Engine: e})
 		conn, r := w.login(t, ourLogin)
 		r.link.Hold(true)
-		if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
+		if err := tcpOf(conn).SetLinger(0); err != nil {
 			t.Fatal(err)
 		}
 		_ = conn.Close()
@@ -203,7 +203,7 @@ func TestNoLinkGetsWhatIsAnothers(t *testing.T) {
 			for i := range 8 {
 				peers.Go(func() {
 					for j := range 60 {
-						if err := visit(ln.Addr().String(), fmt.Sprintf("%d-%d.", i, j)); err != nil {
+						if err := visit(e, ln.Addr().String(), fmt.Sprintf("%d-%d.", i, j)); err != nil {
 							t.Error(err)
 							return
 						}
@@ -245,8 +245,8 @@ func (e *echo) Handle(f *proto.Frame) {
 }
 
 // visit logs in, reads some frames and goes, politely or not.
-func visit(addr, name string) error {
-	conn, err := net.Dial("tcp", addr)
+func visit(e Engine, addr, name string) error {
+	conn, err := dialAs(e, addr)
 	if err != nil {
 		return err
 	}
@@ -268,7 +268,7 @@ func visit(addr, name string) error {
 		}
 	}
 	if rand.N(2) == 0 {
-		return conn.(*net.TCPConn).SetLinger(0)
+		return tcpOf(conn).SetLinger(0)
 	}
 	return nil
 }

@@ -9,11 +9,13 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cim-go/cim/node/link/records"
 )
 
-// epoll is the engine for plain sockets on Linux: a few loops (loop_linux.go),
-// each of which reads and writes its share of the links. A link costs a
-// descriptor and no goroutine, no net.Conn and no buffer.
+// epoll is the engine for sockets on Linux: a few loops (loop_linux.go), each of which
+// reads and writes its share of the links. A link costs a descriptor and no goroutine, no
+// net.Conn and no buffer. One that speaks TLS costs a tls.Conn more (secured_linux.go).
 type epoll struct {
 	server *Server
 	ln     *net.TCPListener
@@ -48,8 +50,9 @@ func newEpoll(s *Server, ln *net.TCPListener) (engine, error) {
 	e := &epoll{server: s, ln: ln, copied: copied, raw: raw}
 	e.try = e.attempt
 	e.corks.resume = e.resume
+	shakes := records.NewPool(max(1, runtime.GOMAXPROCS(0)/2)) // a crowd that connects leaves half of the processors to the links
 	for range (runtime.GOMAXPROCS(0) + 1) / 2 {
-		l, err := newLoop(s, &e.links, &e.corks)
+		l, err := newLoop(s, &e.links, &e.corks, shakes)
 		if err != nil {
 			e.end()
 			return nil, err

@@ -67,7 +67,7 @@ func TestPeerThatIsFasterThanALoopHasReadEverything(t *testing.T) {
 			l.writing = true // so that no goroutine of the loop writes
 			l.mu.Unlock()
 			l.Send(NewPacket(message(1, "hi")))
-			b, fd := p.begin(l, new([chunk]byte))
+			b, _, fd := p.begin(l, new([chunk]byte))
 			part := b
 			if !all {
 				part = b[:len(b)-1]

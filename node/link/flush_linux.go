@@ -76,29 +76,56 @@ func (p *loop) resume() {
 
 // send writes at most a chunk of a link's frames.
 func (p *loop) send(l *Link, buf *[chunk]byte) {
-	b, fd := p.begin(l, buf)
+	b, s, fd := p.begin(l, buf)
 	if fd == none {
 		return
 	}
-	n, err := tcp.TryWrite(fd, b)
+	var n int
+	var err error
+	if s != nil {
+		b, err = s.seal(b)
+	}
+	if err == nil {
+		n, err = tcp.TryWrite(fd, b)
+	}
 	p.record(l, n, len(b), err)
 }
 
-// begin returns the bytes to write next, and pins the descriptor for that. It returns none
-// if there is nothing to write. Otherwise the caller must call record.
-func (p *loop) begin(l *Link, buf *[chunk]byte) (b []byte, fd int) {
+// begin returns the bytes to write next, and pins the descriptor for that. If s is not nil,
+// it must seal them first. begin returns none if there is nothing to write. Otherwise the
+// caller must call record.
+func (p *loop) begin(l *Link, buf *[chunk]byte) (b []byte, s *secured, fd int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.poll.fd == none || l.state == stateClosed {
 		l.writing = false
-		return nil, none
+		return nil, nil, none
 	}
-	if b = l.nextLocked(buf); len(b) == 0 {
+	room := buf[:0]
+	if s = securedOf(l); s != nil {
+		room = buf[:0:sealable]
+		if l.out.Sealed() {
+			s = nil
+		} else if !s.seals {
+			p.deferLocked(l)
+			return nil, nil, none
+		}
+	}
+	if b = l.nextLocked(room); len(b) == 0 && (s == nil || !s.endsLocked()) {
 		p.restLocked(l)
-		return nil, none
+		return nil, nil, none
 	}
 	l.poll.pins++
-	return b, int(l.poll.fd)
+	return b, s, int(l.poll.fd)
+}
+
+// deferLocked leaves frames until the handshake is complete. A link that is closing will
+// never complete it.
+func (p *loop) deferLocked(l *Link) {
+	if l.state == stateClosing {
+		l.out.Drop()
+	}
+	p.restLocked(l)
 }
 
 // record records that the socket took n of the offered bytes, or failed with err, and
@@ -132,11 +159,17 @@ func (p *loop) sentLocked(l *Link, n, offered int) {
 	case n < offered:
 		l.poll.blocked = true
 		p.watchLocked(l, l.poll.watched|watchOut)
-	case l.out.Idle():
+	case l.out.Idle() && !owes(l):
 		p.restLocked(l)
 	default: // write the rest after the other links
 		p.flush(l, later)
 	}
+}
+
+// owes reports whether TLS has still to end our sending.
+func owes(l *Link) bool {
+	s := securedOf(l)
+	return s != nil && s.endsLocked()
 }
 
 // restLocked ends the writing of a link that has nothing more to write. A link that is

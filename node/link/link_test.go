@@ -331,18 +331,20 @@ func TestRunSaysGoingAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		accepted := make(chan *recorder, 1)
-		s, err := NewServer(Config{Engine: e, Accept: func(l *Link) Handler {
+		c := overTLS(Config{Engine: e})
+		c.Accept = func(l *Link) Handler {
 			r := &recorder{link: l, frames: make(chan *proto.Frame, 9), closed: make(chan proto.Code, 1)}
 			accepted <- r
 			return r
-		}})
+		}
+		s, err := NewServer(c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- s.Run(ctx, ln) }()
-		conn, err := net.Dial("tcp", ln.Addr().String())
+		conn, err := dialAs(e, ln.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}

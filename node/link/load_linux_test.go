@@ -1,6 +1,7 @@
 package link
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,6 +27,9 @@ type load struct {
 	Addr      string
 	Conns     int
 	WebSocket bool
+	Secure    bool          // they speak TLS
+	Pings     int           // how many each sends after its login; only with Secure
+	Ping      []byte        // the frame that is sent for a ping
 	Window    int           // publishes outstanding; 0: Every counts
 	Every     time.Duration // between two publishes
 	Frame     int           // bytes of a delivery
@@ -57,7 +61,7 @@ func child() bool {
 	if err := json.Unmarshal([]byte(text), &l); err != nil {
 		panic(err)
 	}
-	r, err := newRoom(&l)
+	r, err := newClients(&l)
 	if err != nil {
 		panic(err)
 	}
@@ -70,6 +74,13 @@ func child() bool {
 	}
 	_, _ = io.ReadAll(os.Stdin)
 	return true
+}
+
+func newClients(l *load) (interface{ run() loaded }, error) {
+	if l.Secure {
+		return newCrowd(l)
+	}
+	return newRoom(l)
 }
 
 // room reads with one thread, which costs the machine the least.
@@ -252,12 +263,18 @@ func (m *member) Handle(f *proto.Frame) {
 		m.hall.members <- m.link
 		return
 	}
+	if f.Cmd == proto.Command_PING {
+		m.link.Send(pong)
+		return
+	}
 	m.hall.number++
 	p := NewPacket(delivery(m.hall.number, f.ReqMsg))
 	for _, l := range m.hall.links {
 		l.Send(p)
 	}
 }
+
+var pong = NewPacket(&proto.Frame{Cmd: proto.Command_PING, ReqMsg: "pong"})
 
 // delivery has the same length for every number.
 func delivery(n int64, text string) *proto.Frame { return message(1<<21+n, text) }
@@ -272,6 +289,7 @@ func fill(b *testing.B, c Config, l load) (*process, *hall) {
 	}
 	serveWith(b, c, ln, func(l *Link) Handler { return &member{hall: h, link: l} })
 	l.Addr = ln.Addr().String()
+	l.Secure = c.TLS != nil
 	l.Login = framed(b, ourLogin)
 	if l.WebSocket {
 		l.Login = clientFrame(bitFin|opBinary, l.Login[1:])
@@ -347,10 +365,13 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-// onEngines runs a benchmark on every engine.
+// onEngines runs a benchmark on every engine, without TLS and with it.
 func onEngines(b *testing.B, name string, f func(*testing.B, Config)) {
-	for _, e := range engines {
-		b.Run(name+"/"+e.String(), func(b *testing.B) { f(b, Config{Engine: e}) })
+	server, _ := certified()
+	for _, c := range []*tls.Config{nil, server} {
+		for _, e := range engines {
+			b.Run(fmt.Sprintf("%s/tls=%v/%s", name, c != nil, &e), func(b *testing.B) { f(b, Config{Engine: e, TLS: c}) })
+		}
 	}
 }
 

@@ -57,14 +57,14 @@ func timedOut(t *testing.T, r *recorder) {
 // A peer may take long to log in while few others have not logged in. If they become
 // many after it came, it has less time.
 func TestLoginTimeIsShortWhileManyHaveNotLoggedIn(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, e Engine) {
-		cert, pool := certificate(t)
-		w := onTCP(t, Config{Engine: e, LoginSlots: 12, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}}, byHand)
+	onPlainEngines(t, func(t *testing.T, e Engine) {
+		server, client := certified()
+		w := onTCP(t, Config{Engine: e, LoginSlots: 12, TLS: server}, byHand)
 		silent := func(n int64) {
 			t.Helper()
 			eventually(t, "the links without a login are counted", func() bool { return w.server.silent.Load() == n })
 		}
-		for name, start := range starts(t, w, &tls.Config{RootCAs: pool, ServerName: "example.com"}) {
+		for name, start := range starts(t, w, client) {
 			t.Run(name, func(t *testing.T) {
 				silent(0)
 				slow := start()

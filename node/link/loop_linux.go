@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cim-go/cim/node/link/records"
 	"github.com/cim-go/cim/node/link/tcp"
 	"github.com/cim-go/cim/proto"
 )
@@ -17,10 +18,11 @@ import (
 // one buffer for all links.
 type loop struct {
 	server *Server
-	links  *table   // of all loops
-	corks  *corks   // of all loops
-	fd     int      // the epoll descriptor
-	file   *os.File // has fd, and is polled by Go's runtime, so that waiting costs no thread
+	links  *table        // of all loops
+	corks  *corks        // of all loops
+	shakes *records.Pool // of all loops
+	fd     int           // the epoll descriptor
+	file   *os.File      // has fd, and is polled by Go's runtime, so that waiting costs no thread
 	raw    syscall.RawConn
 	ready  func(fd uintptr) bool // p.wait, bound once so that a call allocates nothing
 
@@ -28,6 +30,7 @@ type loop struct {
 	events [128]unix.EpollEvent
 	n      int // how many events there are
 	in     [chunk]byte
+	opened [chunk]byte // the content of one record
 
 	// Owned by write.
 	out [chunk]byte
@@ -40,7 +43,7 @@ type loop struct {
 	wake   chan struct{} // of size 1
 }
 
-func newLoop(s *Server, links *table, corks *corks) (*loop, error) {
+func newLoop(s *Server, links *table, corks *corks, shakes *records.Pool) (*loop, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -49,7 +52,10 @@ func newLoop(s *Server, links *table, corks *corks) (*loop, error) {
 		_ = unix.Close(fd)
 		return nil, err
 	}
-	p := &loop{server: s, links: links, corks: corks, fd: fd, file: os.NewFile(uintptr(fd), "epoll"), wake: make(chan struct{}, 1)}
+	p := &loop{
+		server: s, links: links, corks: corks, shakes: shakes,
+		fd: fd, file: os.NewFile(uintptr(fd), "epoll"), wake: make(chan struct{}, 1),
+	}
 	p.ready = p.wait
 	if p.raw, err = p.file.SyscallConn(); err != nil {
 		_ = p.file.Close()

@@ -2,8 +2,6 @@ package link
 
 import (
 	"errors"
-	"net"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -35,6 +33,9 @@ func (p *loop) read() {
 
 // receive reads the bytes that came for a link.
 func (p *loop) receive(l *Link, events uint32) {
+	if s := securedOf(l); s != nil && s.shakes(events) {
+		return
+	}
 	fd := p.readable(l, events)
 	if fd == none {
 		return
@@ -47,15 +48,24 @@ func (p *loop) receive(l *Link, events uint32) {
 	case n == 0:
 		l.finish()
 	default:
-		err := l.receive(p.in[:n])
-		if errors.Is(err, errTLS) && p.handOver(l, fd) {
-			return
-		}
-		if err != nil {
-			l.abort(proto.OK)
-		}
+		p.take(l, p.in[:n])
 	}
 	p.unpin(l)
+}
+
+// take handles the bytes that were read.
+func (p *loop) take(l *Link, b []byte) {
+	if s := securedOf(l); s != nil {
+		s.open(b, &p.opened)
+		return
+	}
+	err := l.receive(b)
+	switch {
+	case errors.Is(err, errTLS):
+		p.secure(l)
+	case err != nil:
+		l.abort(proto.OK)
+	}
 }
 
 // readable pins the descriptor of a link to read it. If the link must not be read, epoll
@@ -72,44 +82,4 @@ func (p *loop) readable(l *Link, events uint32) int {
 	}
 	l.poll.pins++
 	return int(l.poll.fd)
-}
-
-// handOver gives a link whose peer speaks TLS to the portable engine. If a goroutine
-// writes to the link, or the system has no descriptor left, handOver returns false and
-// changes nothing. If it returns true, the link is no longer pinned and no longer
-// belongs to this loop.
-func (p *loop) handOver(l *Link, fd int) bool {
-	conn, err := connOf(fd)
-	if err != nil {
-		p.server.config.Logger.Warn("link cannot speak TLS", "link", l.id, "err", err)
-		return false
-	}
-	l.mu.Lock()
-	alone := l.poll.pins == 1 && !l.writing
-	if alone {
-		l.poll.pins = 0
-		_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) // closing would not remove it, because there is a copy
-		p.dropLocked(l)
-	}
-	l.mu.Unlock()
-	if alone && l.secure(conn) {
-		return true
-	}
-	_ = conn.Close()
-	if alone { // the link was closed meanwhile
-		l.abort(proto.OK)
-		p.server.left(l)
-	}
-	return alone
-}
-
-// connOf returns a connection over a copy of the descriptor.
-func connOf(fd int) (net.Conn, error) {
-	again, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	file := os.NewFile(uintptr(again), "socket")
-	defer file.Close() // FileConn copies it once more
-	return net.FileConn(file)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/cim-go/cim/node/link/records"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -33,9 +34,8 @@ type sniffer struct {
 
 func (s *sniffer) push(l *Link, b []byte) error {
 	s.head = append(s.head, b...)
-	switch {
-	case s.tls && begins(s.head, startTLS):
-		if len(s.head) < len(startTLS) {
+	if s.tls && begins(s.head, startTLS) {
+		if !records.Begun(s.head) { // a peer that is slow costs nothing more
 			return nil
 		}
 		return errTLS

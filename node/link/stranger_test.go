@@ -116,7 +116,7 @@ func headers(t *testing.T, client string) map[string][]byte {
 }
 
 func TestClientBehindAProxyCountsAsItself(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, e Engine) {
+	onPlainEngines(t, func(t *testing.T, e Engine) {
 		proxies := sourceip.Proxies{netip.MustParsePrefix("127.0.0.1/32")}
 		w := onTCP(t, Config{Engine: e, PerAddress: 1, Proxies: proxies})
 		login := framed(t, ourLogin)
@@ -173,7 +173,7 @@ func TestClientBehindAProxyOfRequestsCountsAsItself(t *testing.T) {
 
 // A peer that is no proxy cannot name another address.
 func TestNobodyElseIsBelieved(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, e Engine) {
+	onPlainEngines(t, func(t *testing.T, e Engine) {
 		w := onTCP(t, Config{Engine: e, PerAddress: 1, Proxies: sourceip.Proxies{netip.MustParsePrefix("192.0.2.1/32")}})
 		for name, head := range headers(t, "198.51.100.1:5") {
 			conn := w.dial()

@@ -212,7 +212,7 @@ func (s *stream) nextWrite(buf *[chunk]byte) (b []byte, last bool) {
 	l := s.link
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b = l.nextLocked(buf); len(b) > 0 {
+	if b = l.nextLocked(buf[:0]); len(b) > 0 {
 		return b, false
 	}
 	l.writing = false

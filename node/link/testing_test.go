@@ -2,8 +2,10 @@ package link
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/tlsfile"
+	"github.com/cim-go/cim/proto/tlsfile/localca"
 )
 
 func TestMain(m *testing.M) {
@@ -48,6 +52,7 @@ type world struct {
 	server   *Server
 	accepted chan *recorder
 	addr     string
+	secure   bool // peers speak TLS
 	dial     func() net.Conn
 }
 
@@ -67,6 +72,7 @@ func serve(t testing.TB, c Config, ln net.Listener, change ...func(*Server)) *wo
 func serveWith(t testing.TB, c Config, ln net.Listener, accept func(*Link) Handler, change ...func(*Server)) *Server {
 	t.Helper()
 	c.Accept = accept
+	c = overTLS(c)
 	s, err := NewServer(c)
 	if err != nil {
 		t.Fatal(err)
@@ -88,12 +94,25 @@ func serveWith(t testing.TB, c Config, ln net.Listener, accept func(*Link) Handl
 	return s
 }
 
-// onEachEngine runs a test of real sockets on every engine there is.
+// onEachEngine runs a test of real sockets on every engine there is, and on epoll over
+// TLS, too.
 func onEachEngine(t *testing.T, f func(*testing.T, Engine)) {
+	onPlainEngines(t, f)
+	if hasEpoll {
+		t.Run("epoll with TLS", func(t *testing.T) { f(t, epollTLS) })
+	}
+}
+
+// onPlainEngines is onEachEngine for a test that decides itself who speaks TLS.
+func onPlainEngines(t *testing.T, f func(*testing.T, Engine)) {
 	for _, e := range engines {
 		t.Run(e.String(), func(t *testing.T) { f(t, e) })
 	}
 }
+
+// epollTLS is the epoll engine with peers that speak TLS. The functions that serve and
+// dial understand it.
+const epollTLS Engine = 100
 
 var engines = func() []Engine {
 	if hasEpoll {
@@ -110,8 +129,9 @@ func onTCP(t testing.TB, c Config, change ...func(*Server)) *world {
 		t.Fatal(err)
 	}
 	w := serve(t, c, ln, change...)
+	w.secure = c.Engine == epollTLS
 	w.dial = func() net.Conn {
-		conn, err := net.Dial("tcp", w.addr)
+		conn, err := dialAs(c.Engine, w.addr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,6 +140,59 @@ func onTCP(t testing.TB, c Config, change ...func(*Server)) *world {
 	}
 	return w
 }
+
+// dialAs connects to a port of the engine.
+func dialAs(e Engine, addr string) (net.Conn, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil || e != epollTLS {
+		return conn, err
+	}
+	_, client := certified()
+	return tls.Client(conn, client), nil
+}
+
+// overTLS returns the configuration of a server for epollTLS.
+func overTLS(c Config) Config {
+	if c.Engine == epollTLS {
+		c.Engine = EngineEpoll
+		c.TLS, _ = certified()
+	}
+	return c
+}
+
+// tcpOf returns the socket of a connection, which may speak TLS.
+func tcpOf(conn net.Conn) *net.TCPConn {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	return conn.(*net.TCPConn)
+}
+
+// certified returns configurations of a server and of its clients.
+var certified = sync.OnceValues(func() (server, client *tls.Config) {
+	dir, err := os.MkdirTemp("", "link")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	ca, err := localca.New(dir)
+	if err != nil {
+		panic(err)
+	}
+	cert, key, err := ca.Issue("node", "example.com", "127.0.0.1")
+	if err != nil {
+		panic(err)
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		panic(err)
+	}
+	roots, err := tlsfile.Roots(ca.File)
+	if err != nil {
+		panic(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}}, &tls.Config{RootCAs: roots, ServerName: "example.com"}
+})
 
 // inMemory serves pipes, for synctest.
 func inMemory(t testing.TB, c Config) *world {
@@ -222,6 +295,9 @@ func (w *world) login(t testing.TB, f *proto.Frame) (net.Conn, *recorder) {
 	r := <-w.accepted
 	write(t, conn, f)
 	<-r.frames
+	if w.secure {
+		eventually(t, "the ticket of its session is written", func() bool { return r.link.Queued() == 0 })
+	}
 	return conn, r
 }
 

@@ -2,10 +2,8 @@ package link
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -15,10 +13,9 @@ import (
 )
 
 func TestTLSAndPlainShareThePort(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, e Engine) {
-		cert, pool := certificate(t)
-		w := onTCP(t, Config{Engine: e, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
-		client := &tls.Config{RootCAs: pool, ServerName: "example.com"}
+	onPlainEngines(t, func(t *testing.T, e Engine) {
+		server, client := certified()
+		w := onTCP(t, Config{Engine: e, TLS: server})
 
 		secure, err := tls.Dial("tcp", w.addr, client)
 		if err != nil {
@@ -56,9 +53,9 @@ func TestTLSAndPlainShareThePort(t *testing.T) {
 // peer that requests a WebSocket. A CIM client is told nothing, because it would not
 // understand it.
 func TestPlainPeersAreRefusedWhereOnlyTLSIsTaken(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, e Engine) {
-		cert, pool := certificate(t)
-		w := onTCP(t, Config{Engine: e, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, TLSOnly: true})
+	onPlainEngines(t, func(t *testing.T, e Engine) {
+		server, client := certified()
+		w := onTCP(t, Config{Engine: e, TLS: server, TLSOnly: true})
 
 		plain := w.dial()
 		login := framed(t, ourLogin)
@@ -89,7 +86,7 @@ func TestPlainPeersAreRefusedWhereOnlyTLSIsTaken(t *testing.T) {
 		}
 		noFrame(t, <-w.accepted)
 
-		secure, err := tls.Dial("tcp", w.addr, &tls.Config{RootCAs: pool, ServerName: "example.com"})
+		secure, err := tls.Dial("tcp", w.addr, client)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,14 +104,4 @@ func noFrame(t *testing.T, r *recorder) {
 		t.Errorf("the owner got %v", f)
 	default:
 	}
-}
-
-// certificate returns the certificate of package httptest.
-func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	s := httptest.NewTLSServer(nil)
-	defer s.Close()
-	pool := x509.NewCertPool()
-	pool.AddCert(s.Certificate())
-	return s.TLS.Certificates[0], pool
 }

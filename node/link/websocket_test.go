@@ -28,6 +28,22 @@ func dialSocket(t *testing.T, url string, o *websocket.DialOptions) *websocket.C
 	return conn
 }
 
+// dialSocket connects to the server, with TLS if its peers speak TLS.
+func (w *world) dialSocket(t *testing.T, o *websocket.DialOptions) *websocket.Conn {
+	t.Helper()
+	if !w.secure {
+		return dialSocket(t, "ws://"+w.addr+proto.PathSocket, o)
+	}
+	_, client := certified()
+	web := &http.Client{Transport: &http.Transport{TLSClientConfig: client}}
+	t.Cleanup(web.CloseIdleConnections)
+	if o == nil {
+		o = new(websocket.DialOptions)
+	}
+	o.HTTPClient = web
+	return dialSocket(t, "wss://"+w.addr+proto.PathSocket, o)
+}
+
 func encodeBinary(t *testing.T, f *proto.Frame) []byte {
 	t.Helper()
 	b, err := gproto.Marshal(f)
@@ -43,7 +59,7 @@ func TestWebSocketCarriesBinaryFrames(t *testing.T) {
 		for name, protocols := range map[string][]string{
 			"named": {"other", proto.SubprotocolBinary}, "none named": nil,
 		} {
-			conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, &websocket.DialOptions{Subprotocols: protocols})
+			conn := w.dialSocket(t, &websocket.DialOptions{Subprotocols: protocols})
 			r := <-w.accepted
 			if len(protocols) > 0 && conn.Subprotocol() != proto.SubprotocolBinary {
 				t.Errorf("%s: subprotocol %q", name, conn.Subprotocol())
@@ -69,7 +85,7 @@ func TestWebSocketCarriesBinaryFrames(t *testing.T) {
 func TestWebSocketCarriesJSON(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, e Engine) {
 		w := onTCP(t, Config{Engine: e})
-		conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, &websocket.DialOptions{Subprotocols: []string{proto.SubprotocolJSON}})
+		conn := w.dialSocket(t, &websocket.DialOptions{Subprotocols: []string{proto.SubprotocolJSON}})
 		r := <-w.accepted
 		if err := conn.Write(t.Context(), websocket.MessageText, []byte(`{"cmd":"login-request","ticket":"t"}`)); err != nil {
 			t.Fatal(err)
@@ -83,7 +99,7 @@ func TestWebSocketCarriesJSON(t *testing.T) {
 			t.Errorf("read %v %s %v", kind, b, err)
 		}
 		for _, bad := range []string{`{"cmd":"login-request"`, `{"cmd":"nonsense"}`} {
-			conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, &websocket.DialOptions{Subprotocols: []string{proto.SubprotocolJSON}})
+			conn := w.dialSocket(t, &websocket.DialOptions{Subprotocols: []string{proto.SubprotocolJSON}})
 			r := <-w.accepted
 			if err := conn.Write(t.Context(), websocket.MessageText, []byte(bad)); err != nil {
 				t.Fatal(err)
@@ -99,7 +115,7 @@ func TestWebSocketCarriesJSON(t *testing.T) {
 func TestWebSocketCloseHasTheCode(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, e Engine) {
 		w := onTCP(t, Config{Engine: e})
-		conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, nil)
+		conn := w.dialSocket(t, nil)
 		r := <-w.accepted
 		r.link.Close(proto.Full, strings.Repeat("满", 100))
 		_, _, err := conn.Read(t.Context())
@@ -112,7 +128,7 @@ func TestWebSocketCloseHasTheCode(t *testing.T) {
 func TestWebSocketPingAndGoodbyeOfTheClient(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, e Engine) {
 		w := onTCP(t, Config{Engine: e})
-		conn := dialSocket(t, "ws://"+w.addr+proto.PathSocket, nil)
+		conn := w.dialSocket(t, nil)
 		r := <-w.accepted
 		ctx := conn.CloseRead(t.Context())
 		if err := conn.Ping(t.Context()); err != nil {

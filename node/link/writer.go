@@ -7,14 +7,14 @@ import (
 // nextLocked returns the bytes to write next. A NEWEST frame for missed places goes first. It copies small frames into one buffer.
 // For frames of the size of chat messages, that is cheaper than a system call with a
 // list of buffers.
-func (l *Link) nextLocked(buf *[chunk]byte) []byte {
+func (l *Link) nextLocked(room []byte) []byte {
 	if missed := l.out.TakeMissed(); len(missed) > 0 {
 		b, err := encode(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: missed}, l.form)
 		if err == nil { // it always is: only a key that is not UTF-8 fails, and such a key cannot be decoded
 			l.out.PushNext(b)
 		}
 	}
-	return l.out.Next(buf[:0], l.server.clock.Load())
+	return l.out.Next(room, l.server.clock.Load())
 }
 
 // wroteLocked records that the socket took n bytes of those that were offered to it.

@@ -78,7 +78,7 @@ func (f *flags) register(fs *flag.FlagSet) {
 	fs.Var(&f.cimPushers, "cim-route-from", "`addresses` or CIDR blocks of CIM's own routes, separated by commas. If a cluster key is set,\nonly they may push (/sendMsg) without it")
 	fs.IntVar(&f.drainRate, "drain-rate", 500, "`clients` per second that this node sends to other nodes when it leaves")
 	fs.DurationVar(&f.drainTime, "drain-timeout", 5*time.Minute, "`time` after which the remaining connections are closed when this node leaves. It stands still while no route answers")
-	fs.Var(&f.engine, "engine", "`name` of what reads and writes the connections of clients: epoll (Linux only, and not with TLS),\nportable, or auto (epoll where possible)")
+	fs.Var(&f.engine, "engine", "`name` of what reads and writes the connections of clients: epoll (Linux only), portable,\nor auto (epoll where possible)")
 	f.tls.Flags(fs, "-http (members then list it with https) and -internal-listen")
 	fs.StringVar(&f.routeCA, "route-tls-ca", "", "`file` with the authorities that may have signed the certificates of routes; empty: those of the system")
 	fs.BoolVar(&f.withRoute, "with-route", false, "serve a route from this process, too")

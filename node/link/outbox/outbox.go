@@ -19,6 +19,9 @@ type queue struct {
 	done   int // how many bytes of that frame the socket has taken
 	urgent int // index after the last frame that pushNext put before others
 
+	sealed []byte           // what goes out before all frames, as it is
+	room   *[tcp.Chunk]byte // comes from tcp.Chunks, and sealed begins in it; nil: nothing is sealed
+
 	newest []*proto.Mark // the newest places of frames that were not queued, one of each log
 	bytes  int           // how many bytes wait
 	limit  int           // how many bytes may wait
@@ -96,7 +99,15 @@ func (q *queue) take(n int) {
 	}
 }
 
-func (q *queue) empty() bool { return q.head == len(q.frames) }
+func (q *queue) empty() bool { return q.head == len(q.frames) && len(q.sealed) == 0 }
+
+// takeSealed removes the first n bytes of what is sealed.
+func (q *queue) takeSealed(n int) {
+	if q.sealed = q.sealed[n:]; len(q.sealed) == 0 {
+		tcp.Chunks.Put(q.room)
+		q.sealed, q.room = nil, nil
+	}
+}
 
 // release returns an empty queue to the pool.
 func (q *queue) release() {
@@ -115,12 +126,40 @@ type Outbox struct {
 // Add queues b. limit is the outbox's bound in bytes, and is the same in all calls for
 // a link.
 func (o *Outbox) Add(b []byte, limit int) {
+	o.begin(limit)
+	o.waiting.push(b)
+	o.waiting.bytes += len(b)
+}
+
+func (o *Outbox) begin(limit int) {
 	if o.waiting == nil {
 		o.waiting = queues.Get().(*queue)
 		o.waiting.limit = limit
 	}
-	o.waiting.push(b)
-	o.waiting.bytes += len(b)
+}
+
+// AddSealed copies b, and queues it before all frames but after what was sealed earlier.
+func (o *Outbox) AddSealed(b []byte, limit int) {
+	o.begin(limit)
+	q := o.waiting
+	if q.room == nil {
+		q.room = tcp.Chunks.Get().(*[tcp.Chunk]byte)
+		q.sealed = q.room[:0]
+	}
+	q.sealed = append(q.sealed, b...)
+	q.bytes += len(b)
+}
+
+// Sealed reports whether Next returns what was sealed. Otherwise it returns frames.
+func (o *Outbox) Sealed() bool { return o.waiting != nil && len(o.waiting.sealed) > 0 }
+
+// Took removes the frames that Next returned, because they were sealed.
+func (o *Outbox) Took() {
+	if q := o.waiting; q != nil { // with offered 0, Drop was called meanwhile
+		q.take(int(q.offered))
+		q.bytes -= int(q.offered)
+		q.offered = 0
+	}
 }
 
 // Takes is for frames that a client can fetch later. It reports whether size more bytes
@@ -168,16 +207,19 @@ func (o *Outbox) Bytes() int {
 	return o.waiting.bytes
 }
 
-// Next returns the bytes to write next, at most as many as dst has capacity. dst is
-// empty, and the result may use its memory. If nothing waits, the result is empty. The
-// caller must not change the bytes, and must call Wrote afterwards. now is in the sweep's
-// ms.
+// Next returns the bytes to write next: everything that was sealed, or at most as many of
+// the frames as dst has capacity. dst is empty, and the result may use its memory. If
+// nothing waits, the result is empty. The caller must not change the bytes, and must call
+// Wrote afterwards, or Took if it seals them. now is in the sweep's ms.
 func (o *Outbox) Next(dst []byte, now int64) []byte {
 	q := o.waiting
 	if q == nil || q.empty() {
 		return dst
 	}
-	b := q.peek(dst)
+	b := q.sealed
+	if len(b) == 0 {
+		b = q.peek(dst)
+	}
 	if len(b) > 0 && q.since == 0 {
 		q.since = max(1, now) // zero means none
 	}
@@ -215,7 +257,11 @@ func (o *Outbox) Wrote(n int) {
 	}
 	offered := int(q.offered)
 	q.offered = 0
-	q.take(n)
+	if len(q.sealed) > 0 {
+		q.takeSealed(n)
+	} else {
+		q.take(n)
+	}
 	q.bytes -= n
 	q.taken += int32(n)
 	if n == offered || q.taken >= tcp.Chunk {

@@ -171,3 +171,62 @@ func TestStopKeepsOnlyAWriteThatHasAll(t *testing.T) {
 		})
 	}
 }
+
+// What is sealed goes out first and whole, and counts like frames.
+func TestSealedGoesBeforeFrames(t *testing.T) {
+	var o Outbox
+	buf := make([]byte, 0, 8)
+	o.Add([]byte("one"), 10)
+	o.Add([]byte("two"), 10)
+	if got := o.Next(buf, 5); string(got) != "onetwo" || o.Sealed() {
+		t.Fatalf("the frames are %q", got)
+	}
+	o.AddSealed([]byte("<update>"), 10)
+	o.AddSealed([]byte("<onetwo>"), 10)
+	o.Took()
+	o.Add([]byte("three"), 10)
+	if !o.Sealed() || o.Bytes() != 21 || !o.Full() {
+		t.Fatalf("%d bytes wait", o.Bytes())
+	}
+	for _, want := range []string{"<update><onetwo>", "te><onetwo>"} {
+		if got := o.Next(buf, 6); string(got) != want {
+			t.Fatalf("next is %q, want %q", got, want)
+		}
+		o.Wrote(5)
+	}
+	if o.Stalled() != 5 {
+		t.Errorf("a socket that takes a part is stalled since %d", o.Stalled())
+	}
+	if o.Next(buf, 7); o.Stop() {
+		t.Error("a write that is under way has all that waits")
+	}
+	if !o.Idle() {
+		t.Error("Stop has discarded nothing")
+	}
+
+	o.AddSealed([]byte("<alert>"), 10)
+	o.Next(buf, 8)
+	if !o.Stop() {
+		t.Error("a write that is under way has not all that waits")
+	}
+	o.Wrote(7)
+	if !o.Idle() || o.Bytes() != 0 {
+		t.Errorf("%d bytes wait", o.Bytes())
+	}
+}
+
+// Frames that were discarded while they were sealed are not taken away from later ones.
+func TestTookAfterDropTakesNothing(t *testing.T) {
+	var o Outbox
+	o.Add([]byte("one"), 10)
+	o.Next(make([]byte, 0, 8), 1)
+	o.Drop()
+	o.AddSealed([]byte("<one>"), 10)
+	o.Add([]byte("bye"), 10)
+	o.Took()
+	o.Next(nil, 1)
+	o.Wrote(5)
+	if got := o.Next(make([]byte, 0, 8), 1); string(got) != "bye" {
+		t.Errorf("next is %q", got)
+	}
+}
