@@ -10,7 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/admission"
 )
 
-// The requests of nodes, which also have methods of Direct.
+// The names of nodes' requests, for each of which Direct has a method.
 const (
 	nodeReport    = "node-report"
 	nodeSend      = "node-send"
@@ -40,15 +40,15 @@ func classOf(useCase string) admission.Class {
 // A manner has the headers of a request that affect when it is served.
 type manner struct {
 	refused int   // how often the caller was refused before
-	backlog bool  // it reads an old page of a log
-	user    int64 // who proved to be its caller by a token; 0: nobody
+	backlog bool  // the request reads an old page of a log
+	user    int64 // the user whose token the request has; 0: there is none
 
-	again time.Duration // after a refusal: the time until a retry has its turn; zero: the caller retries at random
+	again time.Duration // after a refusal: the time until the caller should retry; zero: the caller chooses at random
 }
 
-// mannerOf reads the headers that make up a request's manner. A caller may lie about
-// how often it was refused. Then it only overtakes refused callers of its own class,
-// and takes nothing from connected users.
+// mannerOf reads the manner of a request from its headers. A caller may lie about how
+// often it was refused. Then it only overtakes refused callers of its own class, and
+// takes nothing from connected users.
 func mannerOf(r *http.Request) *manner {
 	m := new(manner)
 	if n, err := strconv.Atoi(r.Header.Get(proto.HeaderRefused)); err == nil {
@@ -60,7 +60,8 @@ func mannerOf(r *http.Request) *manner {
 }
 
 const (
-	// mostRefusals is the highest number of refusals that counts.
+	// mostRefusals is the highest number of refusals; a header with a higher one counts
+	// as this one.
 	mostRefusals = 9
 	// patience is how long a request waits in the queue. It is less than the 10 s after
 	// which clients give up. A request that was refused before waits for
@@ -71,7 +72,8 @@ const (
 	cimPatience = 1500 * time.Millisecond
 )
 
-// patienceOf returns how long a request waits in the queue; zero: not at all.
+// patienceOf returns how long a request waits in the queue. If it is zero, the request
+// does not wait.
 func (m *manner) patienceOf(useCase string, class admission.Class) time.Duration {
 	switch {
 	case useCase == "cim-group" || useCase == "cim-private":
@@ -86,8 +88,8 @@ func (m *manner) patienceOf(useCase string, class admission.Class) time.Duration
 }
 
 // admitted runs a use case unless the route is overloaded. Logins, requests for old
-// pages, and messages of CIM's clients wait in the queue first. A user with a token has a
-// bounded share of the places.
+// pages, and messages of CIM's clients wait in the queue first. The requests of one user
+// with a token may take only a bounded share of the places.
 func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run func(context.Context) (any, error)) (any, error) {
 	class := classOf(useCase)
 	if m.backlog && useCase == "pull" {
@@ -111,7 +113,7 @@ func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run fu
 		return nil, proto.Err(proto.Overloaded, "")
 	}
 	defer rt.admission.Leave(class)
-	if useCase == "login" || useCase == "register" { // these step aside while passwords are hashed
+	if useCase == "login" || useCase == "register" { // these free their places while passwords are hashed
 		ctx = rt.admission.WithPlace(ctx, class)
 	}
 	return run(ctx)

@@ -32,7 +32,7 @@ type Auth uint8
 // The modes. The zero Auth is the safe one.
 const (
 	AuthPassword Auth = iota // name and password, or a token
-	AuthOpen                 // a name alone is believed; CIM's clients need this mode
+	AuthOpen                 // a name alone is enough; CIM's clients need this mode
 	AuthJWT                  // a token of another system, Config.Foreign, or a token
 )
 
@@ -42,24 +42,26 @@ type Config struct {
 	Store   *record.Store
 	Members func(context.Context) (*ring.View, error) // the current members; called for every login
 	// Heard is called whenever a node calls, with the host:port of the node's internal
-	// HTTP, from which the members can be fetched. Heard must not block. It may be nil.
+	// HTTP, from which the route can fetch the members. Heard must not block. It may be
+	// nil.
 	Heard  func(node string)
-	Keys   *ring.Keys // seal the members that are served; nil: a cluster without a key
+	Keys   *ring.Keys // encrypt the members that the route serves; nil: the cluster has no key
 	Issuer *token.Issuer
-	// Watch is nil if the keys of Issuer are configured. Otherwise they are kept in the
-	// store, and Watch must be keyed (record.Store.Watch). Then the route stores the
-	// keys again after the store has lost them, or takes over the store's keys.
+	// Watch is nil if the keys of Issuer are configured. Otherwise the keys are in the
+	// store, and Watch must be keyed (record.Store.Watch). If the store loses the keys,
+	// the route stores them again. If the store has others, the route uses those.
 	Watch *record.Watch
-	Name  string // name of this process, which others log and count; default: "route"
+	Name  string // name of this process in the logs and metrics of nodes; default: "route"
 
 	// ServiceToken is the token in requests from nodes, and in requests to nodes.
 	ServiceToken string
 	OtherTokens  []string // tokens that nodes may also use while the cluster key is being changed
-	// Certs has the keys by which processes prove themselves to each other. Then tokens
-	// count for nothing, unless AcceptToken is set. nil: there are none, and tokens count.
+	// Certs has the keys by which processes prove themselves to each other. If it is set,
+	// service tokens are not accepted unless AcceptToken is set. nil: there are none, and
+	// service tokens are accepted.
 	Certs *cert.Keyring
-	// AcceptToken lets a service token be enough although there are Certs, and shows one to
-	// nodes, while nodes without a certificate are replaced.
+	// AcceptToken makes the route accept service tokens although it has Certs, and send
+	// one to nodes. Set it while nodes without a certificate are being replaced.
 	AcceptToken bool
 	// Roster admits members by the same Certs. Required with Certs.
 	Roster *roster.Roster
@@ -68,27 +70,27 @@ type Config struct {
 	Foreign   *jwt.Verifier // verifies the tokens of another system; only with AuthJWT
 	Policy    ring.Policy
 	Repeat    string // rule for logins that name none: proto.RepeatReplace (default) or proto.RepeatReject
-	CIMRepeat string // rule for CIM's clients; default: proto.RepeatReject, as CIM has it
+	CIMRepeat string // rule for CIM's clients; default: proto.RepeatReject, as in CIM
 
 	MaxText     int   // bytes of a message's text; default: proto.MaxText
-	MaxBody     int64 // bytes of a client's request; default: as many as MaxText bytes may take in JSON, and 256 KiB at least
+	MaxBody     int64 // bytes of a client's request; default: enough for MaxText bytes in JSON, and at least 256 KiB
 	PingSeconds int   // is sent to clients; default: 10
 
 	// MaxInFlight is how many requests are served at a time; default 4096. Further
 	// requests are refused. If the store takes longer than StoreTarget, requests are
-	// refused earlier, see package admission. If MaxInFlight is negative, none is
-	// refused. That is for platforms that bound the requests themselves, as for a
-	// function.
+	// refused earlier (see package admission). If MaxInFlight is negative, no request is
+	// refused. That is for platforms that bound requests themselves, such as those for
+	// functions.
 	MaxInFlight int
 	StoreTarget time.Duration // default: 100 ms, which no user notices
 
-	// PerAddress bounds the requests from one address, without a valid token, whose
-	// bodies are arriving at a time; 0: no bound. If one of Proxies names the address of
-	// its client, the route believes it.
+	// PerAddress bounds how many requests from one address, without a valid token, may be
+	// sending their bodies at a time; 0: no bound. If one of Proxies names the address of
+	// its client, that address counts.
 	PerAddress int
 	Proxies    sourceip.Proxies
-	// Limits bound wrong passwords and registrations; zero: nothing is bounded. Those of
-	// record.Config bound what accounts send.
+	// Limits bounds wrong passwords and registrations; zero: there is no bound. The field
+	// Limits of record.Config bounds the messages of accounts.
 	Limits limit.Limits
 
 	// PlainHop makes every push an HTTP request, and offers nodes no streams. It is for
@@ -98,11 +100,11 @@ type Config struct {
 	NodeTLS    *tlsfile.Trust // for nodes whose address begins with https://; default: the system's authorities
 	Now        func() time.Time
 	Logger     *slog.Logger          // default: silent
-	Audit      *audit.Log            // gets who came and what was refused; default: none
+	Audit      *audit.Log            // gets logins and refusals; default: none
 	Registerer prometheus.Registerer // default: no metrics are registered
 }
 
-// check fills in the defaults and reports what is missing.
+// check fills in the defaults. It returns an error if a required field is missing.
 func (c *Config) check() error {
 	switch {
 	case c.Store == nil:
@@ -165,8 +167,8 @@ func transport() *http.Transport {
 	}
 }
 
-// proofLife returns how long the proofs of sessions last; zero: they do not end. They end
-// if all nodes have certificates, because such nodes renew them.
+// proofLife returns how long the proofs of sessions are valid, or zero if they do not
+// expire. They expire only if all nodes have certificates, because such nodes renew them.
 func (c *Config) proofLife() time.Duration {
 	if c.Certs == nil || c.AcceptToken {
 		return 0

@@ -1,12 +1,12 @@
-// Package routefn is a route. A route registers users, logs them in, stores what they
-// send, and pushes it to the nodes that hold the receivers. This package is the frame
-// around the requests, which are in the packages below it.
+// Package routefn is a route. A route registers users, logs them in, stores their
+// messages, and pushes these to the nodes at which the receivers are connected. This
+// package is the frame around the requests, which are in the packages below it.
 //
-// A [Route] keeps nothing that matters. Accounts, sessions and messages are in the
-// store (package record), the members of the cluster come from the ring, and
-// connections belong to nodes. Any number of routes may run, and a client or a node may
-// call a different one every time. A route may be a server or a function of a cloud,
-// which is frozen between requests.
+// A [Route] has no data that must survive it. Accounts, sessions and messages are in the
+// store (package record), the members of the cluster come from the ring, and connections
+// belong to nodes. Any number of routes may run, and a client or a node may call a
+// different one every time. A route may be a server or a function of a cloud, which is
+// frozen between requests.
 //
 // # Layout
 //
@@ -70,9 +70,10 @@
 //     drains, node/move.go picks the next node.
 //   - A session is fenced by its number, in the store: record/lua/open.lua and close.lua.
 //     record.Store.OpenSessions and CloseSessions run them; node/open.go and
-//     node/report.go call these. placement/placement.go issues the number of a session, and
-//     user/login.go its ticket, which names the session that it may displace.
-//   - A refresh token is used in user/refresh.go, and judged by record/lua/refresh.lua.
+//     node/report.go call these. placement/placement.go issues the number of a session.
+//     user/login.go makes its ticket, which names the session that the new one may
+//     displace.
+//   - A refresh token is used in user/refresh.go, and checked by record/lua/refresh.lua.
 //   - A user ends sessions by user/sessions.go, and in the store by record/lua/revoke.lua.
 //     SESSIONS.md is the page about it.
 //   - A repeated message is recognised in three places. The node marks messages that may
@@ -85,8 +86,9 @@
 //     for the node, and for a second nothing is queued for it. The next push asks the
 //     node to reconcile: ../node/deliver.go and ../node/report/reconcile.go.
 //   - A delayed message takes these steps. A node asks for due work (../node/delayed).
-//     node/fire.go answers it. record/fire.go (Take) reads what is due from the store.
-//     delayed/due.go sends it. record/fire.go (Finish) removes it from the store.
+//     node/fire.go answers it. record/fire.go (Take) takes the due messages from the
+//     store. delayed/due.go sends them. record/fire.go (Finish) removes them from the
+//     store.
 //   - An account is deleted by user/delete.go, which only begins. A job of the store's queue
 //     does the rest, also after a crash: delayed/worker.go (erase), record/erase.go and
 //     record/erasure/erasure.go (EndErasure).
@@ -99,13 +101,13 @@
 // # Overload
 //
 // A route that is overloaded refuses requests with a time to retry. It refuses messages
-// first, because their senders keep them. It refuses the reports and reconciliations of
-// nodes last, because they keep the cluster correct.
+// first, because their senders can send them again. It refuses the reports and
+// reconciliations of nodes last, because these keep the cluster correct.
 //
 // # Goroutines
 //
 // Two kinds of goroutines outlive a request: those of push, one per node for which
-// something is queued, and those of the streams. [Route.Flush] waits for the pushes
-// that are queued so far. [Route.Close] ends all of them. If a push fails, the node
-// finds by reconciliation what it missed: the log is the truth.
+// something is queued, and those of the streams. [Route.Flush] waits for the pushes that
+// are queued so far. [Route.Close] ends all of them. If a push fails, the node finds by
+// reconciliation what it missed, because the log has everything.
 package routefn

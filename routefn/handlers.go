@@ -33,9 +33,9 @@ func fromAnybody[Q, A any](run func(context.Context, Q) (A, error)) handler {
 	}
 }
 
-// fromCaller is for clients with a token and a body. The store judges the token in the
-// request's first operation, before anything changes, see record.WithPass. If the store
-// lost the caller's account, the answer asks the client to repeat the request.
+// fromCaller is for clients with a token and a body. The store checks the token in the
+// request's first operation, before anything changes (record.WithPass). If the store lost
+// the caller's account, the answer asks the client to repeat the request.
 func fromCaller[Q, A any](run func(context.Context, token.Token, Q) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 		rt.serveCaller(w, r, name, body.JSON, func(ctx context.Context, caller token.Token) (any, error) {
@@ -87,7 +87,7 @@ func (rt *Route) serveCaller(w http.ResponseWriter, r *http.Request, name string
 	})
 }
 
-// fromUnjudged is like fromCaller, for a use case that itself makes the store judge the
+// fromUnjudged is like fromCaller, for a use case that itself makes the store check the
 // token, and restores a lost account.
 func fromUnjudged[Q, A any](run func(context.Context, token.Token, Q) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
@@ -106,9 +106,9 @@ func fromUnjudged[Q, A any](run func(context.Context, token.Token, Q) (A, error)
 	}
 }
 
-// fromCIM is for CIM's clients, which prove nothing. So it serves in open mode only. In
-// any other mode it answers as if the path did not exist. The use case gets the
-// client's address by sourceip.Client.
+// fromCIM is for CIM's clients, which do not prove who they are. So it serves them in
+// open mode only. In any other mode it answers as if the path did not exist. The use case
+// gets the client's address by sourceip.Client.
 func fromCIM[Q, A any](run func(context.Context, Q) (A, error)) handler {
 	return openOnly(func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 		rt.serve(w, r, name, compat.Format, func(ctx context.Context) (any, error) {

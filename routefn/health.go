@@ -13,8 +13,7 @@ import (
 // readyTimeout is how long the store has to answer.
 const readyTimeout = time.Second
 
-// nearlyFull is a part of the store's maxmemory. If the store uses more, /readyz says how
-// full it is.
+// If the store uses more than this part of its maxmemory, /readyz says how full it is.
 const nearlyFull = 0.8
 
 // serveHealth serves GET /healthz, which shows that the process answers. It ignores the
@@ -29,7 +28,7 @@ func withoutReason(check http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { check(&statusOnly{ResponseWriter: w}, r) }
 }
 
-// statusOnly replaces a body by "ok" or "not ready".
+// statusOnly is a ResponseWriter that replaces the body by "ok" or "not ready".
 type statusOnly struct {
 	http.ResponseWriter
 	written bool
@@ -47,20 +46,20 @@ func (s *statusOnly) WriteHeader(status int) {
 	s.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	s.Header().Del("Content-Length")
 	s.ResponseWriter.WriteHeader(status)
-	_, _ = s.ResponseWriter.Write([]byte(text)) // the caller is gone, and there is nobody to tell
+	_, _ = s.ResponseWriter.Write([]byte(text)) // this fails only if the caller is gone
 }
 
-// Write drops what is written.
+// Write drops the body that a health check writes.
 func (s *statusOnly) Write(b []byte) (int, error) {
 	s.WriteHeader(http.StatusOK)
 	return len(b), nil
 }
 
 // serveReady serves GET /readyz. It answers 200 while the store answers and the members
-// are known. Otherwise it answers 503 and says which of the two is missing. It also
-// checks the store for a loss, even if the route serves nothing else. If the store's
-// memory is nearly full, the answer says so and stays 200, because every other route has
-// the same store.
+// are known. Otherwise it answers 503 and says which of the two is missing. It also makes
+// the route check the store for a loss, even if no other requests come. If the store's
+// memory is nearly full, the answer says so but is still 200, because every other route
+// has the same store.
 func (rt *Route) serveReady(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()

@@ -20,9 +20,9 @@ const (
 	nodeBodyTime = 30 * time.Second
 )
 
-// intake reads a request's body before the request counts as in flight, so that an
-// unfinished body takes no place from others. It returns the request for the handler, or
-// nil if it has answered the request itself.
+// intake reads a request's body before the request counts as in flight. So a body that is
+// not complete takes no place from other requests. It returns the request for the
+// handler, or nil if it has answered the request itself.
 func (rt *Route) intake(w http.ResponseWriter, r *http.Request, q request) *http.Request {
 	begun := time.Now()
 	r, failed := rt.readBody(w, r, q)
@@ -62,17 +62,17 @@ func (rt *Route) readBody(w http.ResponseWriter, r *http.Request, q request) (*h
 	}
 	defer func() {
 		place.Leave()
-		_ = control.SetReadDeadline(time.Time{}) // evict may have come as the body ended
+		_ = control.SetReadDeadline(time.Time{}) // evict may have been called when the body ended
 	}()
 	return r, body.Whole(w, r, rt.cfg.MaxBody, bodyTime)
 }
 
-// readNode reads the body of a node's request, if it is one. The error has the code
-// Unauthorized if the node has signed another body.
+// readNode reads the body of a node's request, if it is one. If the node's signature is
+// for another body, the error has the code Unauthorized.
 func (rt *Route) readNode(w http.ResponseWriter, r *http.Request) (*http.Request, *proto.Error) {
 	caller, err := rt.callerOf(w, r)
 	if err != nil {
-		return r, nil // the handler refuses it and reads nothing
+		return r, nil // the handler refuses the request and reads nothing
 	}
 	r = r.WithContext(judged(r.Context(), caller))
 	if failed := body.Whole(w, r, body.MaxNode, nodeBodyTime); failed != nil {
@@ -84,8 +84,8 @@ func (rt *Route) readNode(w http.ResponseWriter, r *http.Request) (*http.Request
 	return r, nil
 }
 
-// proved returns the user of the token that a request bears, or 0 if no route made it.
-// The store judges later whether the token still counts.
+// proved returns the user of the token in a request, or 0 if no route has made the token.
+// The store checks later whether the token is still valid.
 func (rt *Route) proved(r *http.Request) (user int64) {
 	t, err := rt.cfg.Issuer.VerifyToken(identity.Bearer(r))
 	if err != nil {

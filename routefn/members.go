@@ -37,7 +37,7 @@ func serveMembers(rt *Route, name string, w http.ResponseWriter, r *http.Request
 func writeMembers(w http.ResponseWriter, view *ring.View, keys *ring.Keys, have string) {
 	etag := `"` + view.ETag() + `"`
 	w.Header().Set("ETag", etag)
-	w.Header().Set("Cache-Control", "no-cache") // a cache must revalidate it
+	w.Header().Set("Cache-Control", "no-cache") // caches must revalidate the answer
 	if strings.Contains(have, etag) {           // the header may list several tags
 		w.WriteHeader(http.StatusNotModified)
 		return

@@ -120,7 +120,7 @@ func (rt *Route) makeRequests(clocks *skew.Clocks, waker *delayed.Waker) {
 // before it answers, because it is frozen afterwards.
 func (rt *Route) Flush(ctx context.Context) error { return rt.pusher.Flush(ctx) }
 
-// Close ends the streams of nodes, takes no more pushes, and blocks until the queued
+// Close ends the streams of nodes, accepts no more pushes, and blocks until the queued
 // pushes are done. A node that hangs delays it by 300 ms at most. The store stays open,
 // because its owner closes it. Close may be called twice.
 func (rt *Route) Close() {
@@ -129,8 +129,8 @@ func (rt *Route) Close() {
 	rt.nodes.Close()
 }
 
-// Near is for a node in the same process. Pushes to the node at address then are calls of
-// the function push. Near must be called before the route serves.
+// Near is for a node in the same process. After Near, pushes to the node at address are
+// calls of the function push. Near must be called before the route serves.
 func (rt *Route) Near(address string, push func(*proto.PushRequest) *proto.PushAnswer) {
 	rt.nodes.SetNear(address, push)
 }

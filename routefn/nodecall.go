@@ -82,9 +82,9 @@ func checkOrigin(o *proto.Origin) error {
 	return nil
 }
 
-// checkCaller checks that the node of a request is the one that has proved itself, and is
-// a member. If the caller has proved nothing, because there are no certificates or a
-// token is enough, every node passes.
+// checkCaller checks that the node named in a request is a member, and the one that has
+// proved itself. If the caller has no certificate, because a token is enough, checkCaller
+// accepts every node.
 func (rt *Route) checkCaller(ctx context.Context, o *proto.Origin) error {
 	caller := cert.CallerOf(ctx)
 	if caller == nil {
@@ -95,7 +95,7 @@ func (rt *Route) checkCaller(ctx context.Context, o *proto.Origin) error {
 	}
 	view, err := rt.all(ctx)
 	if err != nil {
-		return nil // the members are not known, and the certificate is enough
+		return nil // the members are not known, so the certificate is enough
 	}
 	if err := rt.cfg.Roster.Origin(o, view); err != nil {
 		return fmt.Errorf("%w: %w", proto.Err(proto.Unavailable, "This route does not know the node as a member."), err)
@@ -103,8 +103,8 @@ func (rt *Route) checkCaller(ctx context.Context, o *proto.Origin) error {
 	return nil
 }
 
-// callerOf returns the node that has proved itself. It is nil if a token is enough. The
-// error has the code Unauthorized.
+// callerOf returns the caller that has proved itself by its certificate. It returns nil
+// if the caller has a token and that is enough. The error has the code Unauthorized.
 func (rt *Route) callerOf(w http.ResponseWriter, r *http.Request) (*cert.Caller, error) {
 	if r.Context().Value(judgedKey{}) != nil {
 		return cert.CallerOf(r.Context()), nil
@@ -140,8 +140,8 @@ func serveKeys(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// serveStream serves GET /node/stream: one connection that carries the requests of a
-// node. It returns when the stream ends, at the latest when the route is closed.
+// serveStream serves GET /node/stream. The connection then carries the requests of a
+// node. serveStream returns when the stream ends, or when the route is closed.
 func (rt *Route) serveStream(w http.ResponseWriter, r *http.Request) {
 	caller, err := rt.callerOf(w, r)
 	if err != nil {
@@ -225,7 +225,7 @@ func (d Direct) Fire(ctx context.Context, q *proto.FireRequest) (*proto.FireAnsw
 	return direct(ctx, d.rt, nodeFire, q, d.rt.node.Fire)
 }
 
-// TicketKeys is GET /node/keys: the public keys that verify tickets.
+// TicketKeys is GET /node/keys. It returns the public keys that verify tickets.
 func (d Direct) TicketKeys() []ed25519.PublicKey {
 	return d.rt.cfg.Issuer.Public()
 }

@@ -43,7 +43,7 @@ type Route struct {
 	gate      *cert.Gate // judges the calls of nodes
 	streams   *stream.Server
 
-	// These parts keep something from one request to the next.
+	// These parts keep data from one request to the next.
 	check    *storecheck.Checker
 	accounts *identity.Accounts
 	nodes    *nodes.Client

@@ -124,9 +124,9 @@ func (rt *Route) Internal() http.Handler {
 	return mux
 }
 
-// Only serves the named requests at their usual paths, and the health checks. It is for
-// a function that serves one request or a few. The names are the names in the metrics.
-// An unknown name is an error.
+// Only serves the named requests at their usual paths, and the health checks. It is for a
+// function that serves one or a few kinds of requests. The names are the names in the
+// metrics. For an unknown name, Only returns an error.
 //
 // Clients have register, login, refresh, logout, sessions, sessions-end, password,
 // account-delete, export, send, pull, ack, delivered, online, user, role, role-give, schedule,

@@ -4,7 +4,7 @@ import "context"
 
 type placeKey struct{}
 
-// place is what an admitted request takes up: one place in a Limiter, of a class.
+// place is the place in a Limiter that an admitted request of a class takes.
 type place struct {
 	limiter *Limiter
 	class   Class
@@ -15,10 +15,10 @@ func (l *Limiter) WithPlace(ctx context.Context, c Class) context.Context {
 	return context.WithValue(ctx, placeKey{}, place{l, c})
 }
 
-// Aside gives the place of ctx's request to others while the request waits for
-// something that is not the store. The caller must call the returned function before it
-// calls the store again, and before it returns. That function never waits: it takes the
-// place again even above the limit. If ctx has no place, both functions do nothing.
+// Aside frees the place of ctx's request while the request waits for something other than
+// the store. The caller must call the returned function before it calls the store again,
+// and before it returns. That function takes the place again, and does so without
+// waiting, even above the limit. If ctx has no place, both functions do nothing.
 func Aside(ctx context.Context) (back func()) {
 	p, ok := ctx.Value(placeKey{}).(place)
 	if !ok {
@@ -28,8 +28,8 @@ func Aside(ctx context.Context) (back func()) {
 	return func() { p.limiter.move(p.class, 1) }
 }
 
-// move adds n, which may be negative, to the requests of class c in flight. Unlike
-// Leave, it counts no request as served.
+// move adds n, which may be negative, to the requests of class c in flight. Unlike Leave,
+// it does not count a request as served.
 func (l *Limiter) move(c Class, n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

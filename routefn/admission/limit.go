@@ -17,11 +17,11 @@ const (
 	// always is how many requests of class Normal are admitted even if other classes
 	// use up the limit, as they may after the limit has decreased.
 	always = floor / 2
-	// more is how many logins and old pages are admitted beyond those that were
-	// reported. While the store is slow, a report with n openings is followed by n +
-	// more of them.
+	// more is how many logins and old pages are admitted beyond those that were reported.
+	// While the store is slow, n + more of them are admitted after a report with n
+	// openings.
 	more = 4
-	// lasting is how long after a report the next one is expected. A node retries a
+	// For the time lasting after a report, the next one is expected. A node retries a
 	// failed report after at most 4 s.
 	lasting = 4 * time.Second
 	// step is by how much the limit grows per window. That makes 1,000 in six seconds.
@@ -31,7 +31,7 @@ const (
 // A Class is the priority of a request.
 type Class uint8
 
-// The classes. The first one is refused first.
+// The classes. When a route is overloaded, requests of the first class are refused first.
 const (
 	Backlog   Class = iota // an old page of a log: its reader has waited for long and has many pages to read
 	Sheddable              // a message over HTTP: its sender can retry
@@ -73,7 +73,7 @@ type window struct {
 }
 
 // tooLate reports whether the store is overloaded, because most of its answers were late.
-// With floor requests or fewer in flight, load is not the reason that they are late.
+// With floor requests or fewer in flight, load cannot be the reason why answers are late.
 func (w window) tooLate() bool { return 2*w.late > w.answers && w.peak > floor }
 
 // next returns the limit for the next window, by AIMD with the decrease of TCP

@@ -42,7 +42,7 @@ type Limiter struct {
 	held     int       // places of logins and old pages that Hold has taken
 	since    time.Time // when held became positive
 	credit   int       // how many logins and old pages may be admitted while the store is slow
-	lasts    time.Time // until when credit is valid
+	lasts    time.Time // the time until which credit is valid
 	begun    time.Time // when the window began
 	window   window
 	waiting  []*waiter // the queue, the next one to be admitted first
@@ -74,7 +74,7 @@ func (l *Limiter) enterLocked(c Class) Verdict {
 		return v
 	}
 	if len(l.waiting) > 0 && l.waiting[0].class >= c && (c.yields() || l.held == 0) {
-		return Slow // the queue is served first, unless it waits for a report
+		return Slow // requests in the queue come first, unless they wait for a report
 	}
 	l.admitLocked(c)
 	return Admitted
@@ -116,10 +116,10 @@ func (l *Limiter) admitLocked(c Class) {
 }
 
 // Wait does what Enter does, for a request that may wait in the queue. The parameter
-// refused is how often the request was refused before. Within a class, the request that
-// was refused most often comes first, and the oldest one among equals. Wait blocks
-// until the duration patience is over, or ctx ends. If it refuses the request, it also
-// returns when to retry. Later requests get a later time.
+// refused is how often the request was refused before. Within a class, requests that were
+// refused more often come first, and older ones come before newer ones. Wait blocks until
+// the duration patience is over, or ctx ends. If it refuses the request, it also returns
+// when to retry. Later requests get a later time.
 func (l *Limiter) Wait(ctx context.Context, c Class, refused int, patience time.Duration) (Verdict, time.Duration) {
 	l.mu.Lock()
 	v := l.enterLocked(c)
@@ -150,7 +150,7 @@ func (l *Limiter) Wait(ctx context.Context, c Class, refused int, patience time.
 		return Admitted, 0
 	}
 	l.waiting = slices.Delete(l.waiting, i, i+1)
-	if v = l.verdictLocked(c); v == Admitted { // others are before it in the queue
+	if v = l.verdictLocked(c); v == Admitted { // room has come, but others are before it in the queue
 		v = Slow
 	}
 	return v, l.lines[c].slot(time.Now())
@@ -238,14 +238,14 @@ func (l *Limiter) Leave(c Class) {
 	l.nextLocked()
 }
 
-// Hold takes n places of logins and old pages, or all if there are fewer, until release
-// is called. It is for a request in flight that makes n calls to the store. Logins and
-// old pages must wait for these calls.
+// Until release is called, Hold takes n of the places for logins and old pages, or all of
+// them if there are fewer. It is for a request in flight that makes n calls to the store,
+// for which logins and old pages must wait.
 //
 // While the store is slow, Hold takes all their places. After release, n logins and old
-// pages and a few more may be admitted, until the next Hold, or until the time lasting
-// is over. If Holds follow each other without a pause for longer than that, they take
-// no places. Then only the bound on admissions after release is left.
+// pages and a few more may be admitted, until the next Hold, or until the time lasting is
+// over. If calls of Hold follow each other without a pause for longer than lasting, they
+// take no places. Then only the number of admissions after release is bounded.
 func (l *Limiter) Hold(n int) (release func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -260,7 +260,7 @@ func (l *Limiter) Hold(n int) (release func()) {
 		l.credit, l.lasts = n+more, time.Now().Add(lasting)
 		l.nextLocked()
 		if len(l.waiting) > 0 && l.behindLocked() {
-			time.AfterFunc(lasting, l.next) // if no other event admits them before
+			time.AfterFunc(lasting, l.next) // if no other event has admitted the waiting requests before
 		}
 	}
 }
@@ -272,7 +272,7 @@ func (l *Limiter) next() {
 	l.nextLocked()
 }
 
-// Answered takes the time that the store needed for one answer. Once per interval it
+// Answered records the time that the store needed for one answer. Once per interval it
 // adapts the limit.
 func (l *Limiter) Answered(took time.Duration) {
 	l.mu.Lock()

@@ -2,9 +2,9 @@ package admission
 
 import "sync"
 
-// A Share bounds how many requests of one user are served or wait at one time. So a flood
-// of one user takes few places from others. The zero Share is ready for use. It is safe
-// for concurrent use.
+// A Share bounds how many requests of one user are served or wait at one time. So a user
+// with very many requests takes few places from others. The zero Share is ready for use.
+// It is safe for concurrent use.
 type Share struct {
 	mu    sync.Mutex
 	users map[int64]int // requests by user
@@ -14,13 +14,13 @@ type Share struct {
 // that waits for its answers needs.
 const smallestShare = 16
 
-// shareOf returns how many requests one user may have in flight, of the limit of their
-// class. That is an eighth, and at least smallestShare.
+// shareOf returns how many requests of a class one user may have in flight. The parameter
+// limit is the limit of the class. That is an eighth, and at least smallestShare.
 func shareOf(limit int) int { return max(smallestShare, limit/8) }
 
 // Enter counts one more request of the user. The parameter limit is that of the request's
 // class, see Limiter.Limit. Enter returns false, and counts nothing, if the user has too
-// many. After true the caller must call Leave once.
+// many. If it returns true, the caller must call Leave once.
 func (s *Share) Enter(user int64, limit int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package body reads the bodies of requests and writes those of answers: strict JSON
-// from clients, lenient JSON from CIM's clients, protobuf from nodes. It knows no use
-// case. All its errors are *proto.Error with the code Invalid or TooLarge.
+// Package body reads the bodies of requests and writes the bodies of answers. Clients
+// send strict JSON, CIM's clients lenient JSON, and nodes protobuf. It knows no use case.
+// All its errors are *proto.Error with the code Invalid or TooLarge.
 package body

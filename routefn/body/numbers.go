@@ -8,8 +8,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// checkNumbers refuses a decoded body with a number beyond proto.MaxNumber. It looks into
-// structs, slices and pointers, but not into types that decode themselves.
+// checkNumbers refuses a decoded body with a number beyond proto.MaxNumber. It follows
+// structs, slices and pointers, but skips types that have a decoder of their own.
 func checkNumbers(q any) error {
 	if field, found := beyond(reflect.ValueOf(q).Elem(), ""); found {
 		return proto.Err(proto.Invalid, "The field "+field+" is beyond 9007199254740991.")

@@ -62,7 +62,7 @@ func ReadLenient(w http.ResponseWriter, r *http.Request, limit int64, q any) err
 // ReadProtobuf decodes a node's body of at most MaxNode bytes into q. It returns
 // Invalid or TooLarge.
 func ReadProtobuf(w http.ResponseWriter, r *http.Request, q pb.Message) error {
-	if r.Header.Get("Content-Type") != "" { // without it the body is judged by its bytes
+	if r.Header.Get("Content-Type") != "" { // without this header, only the bytes decide
 		if err := checkContentType(r, proto.ContentProtobuf); err != nil {
 			return err
 		}
@@ -82,9 +82,10 @@ func Unmarshal(body []byte, q pb.Message) error {
 	return nil
 }
 
-// checkJSON refuses a body whose header names a type other than JSON. A page of another
-// site cannot name JSON without a preflight. Programs may leave the header out. A browser
-// may not, because a page can make it send a body without a type.
+// checkJSON refuses a body whose header names a type other than JSON. A web page of
+// another site cannot send the type JSON without a preflight. Programs may leave the
+// header out. A browser must send it, because a page can make a browser send a body
+// without a type.
 func checkJSON(r *http.Request) error {
 	header := r.Header
 	if header.Get("Content-Type") == "" && header.Get("Origin") == "" && header.Get("Sec-Fetch-Site") == "" {

@@ -25,20 +25,20 @@ func Whole(w http.ResponseWriter, r *http.Request, limit int64, within time.Dura
 	}
 	control := http.NewResponseController(w)
 	if control.SetReadDeadline(time.Now().Add(within)) == nil {
-		// If the deadline stayed, it would end the request's context.
+		// Without this, the deadline would later end the request's context.
 		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	}
 	b, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		w.Header().Set("Connection", "close") // the rest of the body may still come
+		w.Header().Set("Connection", "close") // the rest of the body may still come, so the connection cannot be used again
 		return proto.Err(proto.Unavailable, "The body took too long.")
 	}
 	r.Body = &whole{Reader: bytes.NewReader(b), err: err, body: r.Body}
 	return nil
 }
 
-// Held returns the body that Whole has read into memory, as far as it was not read again.
-// It is empty if the request has none, or if the body is too large.
+// Held returns the part of the body that Whole has read into memory and that was not read
+// since. It is empty if the request has none, or if the body is too large.
 func Held(r *http.Request) []byte {
 	b, ok := r.Body.(*whole)
 	if !ok {

@@ -13,7 +13,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// A Format writes answers and errors in the form that one kind of callers reads.
+// A Format writes answers and errors in the form for one kind of callers.
 type Format struct {
 	Answer func(w http.ResponseWriter, answer any)
 	Fail   func(w http.ResponseWriter, status int, err *proto.Error)
@@ -28,8 +28,8 @@ var (
 
 func writeJSON(w http.ResponseWriter, answer any) { WriteJSON(w, http.StatusOK, answer) }
 
-// WriteJSON answers with the status, and with the value answer as JSON. All answers are
-// types of this project, so it panics if one cannot be encoded.
+// WriteJSON answers with the status, and with the value answer as JSON. It panics if the
+// value cannot be encoded, because all answers are types of this project.
 func WriteJSON(w http.ResponseWriter, status int, answer any) {
 	b, err := json.Marshal(answer)
 	if err != nil {
@@ -58,7 +58,7 @@ func Write(w http.ResponseWriter, status int, contentType string, b []byte) {
 		h.Set("Retry-After", strconv.Itoa(int(wait/time.Second)))
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(b) // it fails only if the client has left
+	_, _ = w.Write(b) // this fails only if the client has left
 }
 
 // Fail answers with the status and the error as JSON.

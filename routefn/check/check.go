@@ -1,6 +1,6 @@
-// Package check judges what callers send before anything is done with it: names,
-// devices, ids, texts, positions and pages. Its functions are pure, and their errors
-// are *proto.Error with the code Invalid or TooLarge.
+// Package check checks names, devices, ids, texts, positions and pages of requests,
+// before anything else is done with them. Its functions are pure, and their errors are
+// *proto.Error with the code Invalid or TooLarge.
 package check
 
 import (
@@ -20,7 +20,8 @@ const (
 	maxCursors  = proto.MaxGroups + 2 // positions in one acknowledgement: one for each log of a user
 )
 
-// Invalid returns an error with the code Invalid. message is a sentence for the caller.
+// Invalid returns an error with the code Invalid. The parameter message is a sentence for
+// the caller.
 func Invalid(message string) error { return proto.Err(proto.Invalid, message) }
 
 // Name returns an error if name cannot be the name of an account or a group.
@@ -74,7 +75,7 @@ func ValidDevice(device string) bool {
 	})
 }
 
-// ValidRepeat reports whether s is a rule for a device that logs in again while it is
+// ValidRepeat reports whether s names a rule for logins of a device that is already
 // connected.
 func ValidRepeat(s string) bool { return s == proto.RepeatReplace || s == proto.RepeatReject }
 
@@ -96,8 +97,8 @@ func Group(group int64) error {
 func validGroup(group int64) bool { return group > 0 && group <= proto.MaxUser }
 
 // Message returns an error if the message cannot be stored. Its text may have maxText
-// bytes. Users may send messages to themselves, as notes to their other devices. Only a
-// private message can be confirmed.
+// bytes at most. Users may send messages to themselves, as notes to their other devices.
+// Only a private message can be confirmed.
 func Message(m *record.Message, maxText int) error {
 	switch {
 	case !proto.ValidID(m.ID):

@@ -1,5 +1,5 @@
-// Command cim-route registers, logs in, stores and forwards: the stateless HTTP
-// half of CIM. Run it with -h for its flags.
+// Command cim-route registers, logs in, stores and forwards: the stateless HTTP part of
+// CIM. Run it with -h for its flags.
 package main
 
 import (

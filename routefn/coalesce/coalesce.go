@@ -18,8 +18,8 @@
 //	                 no one writing
 //
 // A shared type that only appends and takes would fit the Pusher and the writers of
-// record. But both would have to use its lock: the Pusher to remember failures, the
-// writers to withdraw calls.
+// record. But both would have to use the lock of that type. The Pusher needs it to
+// remember failures, and the writers need it to withdraw calls.
 package coalesce
 
 import "sync"
@@ -28,15 +28,15 @@ import "sync"
 // one. So a thousand callers cost little more than one. Each caller gets the result of
 // a call that began after the caller came. The zero Calls is ready.
 //
-// It differs from golang.org/x/sync/singleflight, whose callers share the call that is
-// under way. The result of that call may be older than their request.
+// In golang.org/x/sync/singleflight, callers share the call that is already under way.
+// The result of such a call may be older than their request.
 type Calls[T any] struct {
 	mu   sync.Mutex
-	next *call[T]      // the call that has not begun; nil: nobody waits for one
+	next *call[T]      // the call that has not begun; nil: no caller waits for one
 	last chan struct{} // closed when the latest call is over; nil: there was none
 }
 
-// A call is a call whose result several callers wait for.
+// A call runs a function once for several callers, who wait for its result.
 type call[T any] struct {
 	before <-chan struct{} // closed when the call may begin; nil: at once
 	over   chan struct{}   // closed when result and err are set

@@ -16,7 +16,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// User is an account as CIM's requests and answers have it.
+// User is an account in the form of CIM's requests and answers.
 type User struct {
 	UserID   int64  `json:"userId"`
 	UserName string `json:"userName"`
@@ -32,15 +32,15 @@ func (c *Requests) Register(ctx context.Context, q User) (User, error) {
 	return User{UserID: account.User, UserName: account.Name}, nil
 }
 
-// Server is the node to which a CIM client shall connect.
+// Server is the node to which a CIM client should connect.
 type Server struct {
 	IP            string `json:"ip"`
 	CIMServerPort int    `json:"cimServerPort"`
 	HTTPPort      int    `json:"httpPort"`
 }
 
-// Login is POST /login. It answers with a node, and makes no session. The connection
-// gets its session's number when it opens.
+// Login is POST /login. It answers with a node, but makes no session. A connection gets
+// the number of its session when it opens.
 func (c *Requests) Login(ctx context.Context, q User) (Server, error) {
 	if q.UserName == "" {
 		return Server{}, identity.ErrMismatch
@@ -121,8 +121,8 @@ func (c *Requests) Offline(ctx context.Context, q Offline) (any, error) {
 }
 
 // endIn is how long Offline waits before it answers. CIM's SDK waits for the answer when
-// it closes, and its program may log in right afterwards. Such a
-// client usually ends the connection within some milliseconds. Then the node needs 200 ms
-// to find out what the client has read, and reports it. A node gives other clients up to
-// two seconds, and this does not wait for them.
+// it closes, and its program may log in right afterwards. Such a client usually ends the
+// connection within some milliseconds. Then the node needs 200 ms to find out what the
+// client has read, and reports it. For other clients a node waits up to two seconds, but
+// Offline does not wait that long.
 const endIn = 500 * time.Millisecond

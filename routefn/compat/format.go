@@ -14,12 +14,12 @@ const (
 	codeInvalid  = "3000"
 	codeRepeat   = "5000"
 	codeLimited  = "6000"
-	codeOffline  = "7000" // the receiver has no connection; the message is kept
+	codeOffline  = "7000" // the receiver has no connection; the message is stored
 	codeNoServer = "7100"
 	codeMismatch = "9100"
 )
 
-// envelope is the form of all of CIM's answers.
+// envelope is the form of all answers of CIM.
 type envelope struct {
 	Code     string  `json:"code"`
 	Message  string  `json:"message"`
@@ -27,9 +27,9 @@ type envelope struct {
 	DataBody any     `json:"dataBody"`
 }
 
-// Format answers 200 for every request that was understood and handled, as CIM does.
-// The outcome is in the envelope. A request that may succeed later gets another status,
-// because CIM's clients take 200 to mean that it was handled.
+// Format answers 200 for every request that was understood and handled, as CIM does. The
+// outcome is in the envelope. A request that may succeed later gets another status,
+// because for CIM's clients 200 means that it was handled.
 var Format = body.Format{
 	Answer: func(w http.ResponseWriter, answer any) {
 		if e, whole := answer.(envelope); whole {
@@ -49,8 +49,7 @@ var Format = body.Format{
 
 // MessageFormat is the Format of answers to messages. CIM's SDK takes every answer of
 // status 200 for success, unless its code is 7000. It reports any other status to its
-// user. So a message that is not accepted for now, which is CIM's code 6000, gets
-// another status.
+// user. So a message that is not accepted for now (CIM's code 6000) gets another status.
 var MessageFormat = body.Format{
 	Answer: Format.Answer,
 	Fail: func(w http.ResponseWriter, status int, err *proto.Error) {
@@ -63,9 +62,10 @@ var MessageFormat = body.Format{
 }
 
 // codeOf translates the code c of this project to CIM's. The result handled reports
-// whether CIM has a code for it. A code that allows a retry, such as 4101, stays as it
-// is, because CIM has none for it, and CIM's clients look at the status. An unknown
-// user becomes an invalid argument. CIM itself would answer that all is well.
+// whether CIM has a code for it. A code that allows a retry, such as 4101, stays
+// unchanged. CIM has no such code, and its clients look only at the status. The code for
+// an unknown user becomes that for an invalid argument, although CIM itself would answer
+// that all is well.
 func codeOf(c proto.Code) (code string, handled bool) {
 	switch c {
 	case proto.Rejected:

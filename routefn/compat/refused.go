@@ -21,8 +21,8 @@ import (
 // of a rate, the node writes a line with the reason to the sender's connection. CIM's
 // clients do not send such a message again. The line is stored nowhere and comes at most
 // once. A sender without a connection gets only the code of the answer. To find the
-// connection, Refused reads the sender's session in the store. It returns the error to
-// answer with.
+// connection, Refused reads the sender's session in the store. It returns the error for
+// the answer.
 func (c *Requests) Refused(ctx context.Context, q MessageRequest, err error) error {
 	limited := errors.Is(err, record.ErrLimited)
 	if failure.MayRetry(err) && !limited {

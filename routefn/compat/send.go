@@ -36,15 +36,15 @@ func (q MessageRequest) texts() []string {
 	return append([]string{q.Msg}, q.BatchMsg...)
 }
 
-// SendToAll is POST /groupRoute: a message to everyone but the sender.
+// SendToAll is POST /groupRoute. It sends a message to everyone except the sender.
 func (c *Requests) SendToAll(ctx context.Context, q MessageRequest) (any, error) {
 	_, err := c.send(ctx, q.UserID, 0, proto.Everyone, []string{q.Msg})
 	return nil, err
 }
 
 // SendToOne is POST /p2pRoute. It sends one or several messages to one user, in their
-// order. The answer has the code 7000 if that user has no connection. The messages are
-// kept.
+// order. If that user has no connection, the answer has the code 7000, but the messages
+// are stored.
 func (c *Requests) SendToOne(ctx context.Context, q MessageRequest) (any, error) {
 	stored, err := c.send(ctx, q.UserID, q.ReceiveUserID, 0, q.texts())
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *Requests) send(ctx context.Context, user, to, group int64, texts []stri
 		return nil, err
 	}
 	by := dispatch.Sender{Origin: push.Origin{User: account.User, Device: proto.CIMDevice}, Name: account.Name}
-	if to == user { // the client shows it when it comes, as it shows those of others
+	if to == user { // the client must get it, because it shows only messages that come
 		by.Origin.Device = ""
 	}
 	if group != 0 {
@@ -89,8 +89,8 @@ func (c *Requests) send(ctx context.Context, user, to, group int64, texts []stri
 }
 
 // leaveOut sets by.Number, so that a group's message is not pushed to the sender's own
-// connection. CIM's client would show it. The number is needed because a group's
-// message is pushed to nodes, and not to single sessions.
+// connection, whose client would show it. The number is needed because a group's message
+// is pushed to nodes, and not to single sessions.
 func (c *Requests) leaveOut(ctx context.Context, by *push.Origin) error {
 	own, err := c.session(ctx, by.User)
 	if own != nil {

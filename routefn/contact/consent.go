@@ -12,13 +12,15 @@ import (
 	"github.com/cim-go/cim/routefn/record/contacts"
 )
 
-// Consent is GET /v1/consent: who may do what with the caller.
+// Consent is GET /v1/consent. It returns who may write to the caller, add them to groups,
+// and find them.
 func (r *Requests) Consent(ctx context.Context, caller token.Token, _ url.Values) (proto.Consent, error) {
 	c, err := r.Store.Consent(ctx, caller.User)
 	return r.answer(c), err
 }
 
-// SetConsent is POST /v1/consent. It changes who may do what with the caller.
+// SetConsent is POST /v1/consent. It changes who may write to the caller, add them to
+// groups, and find them.
 func (r *Requests) SetConsent(ctx context.Context, caller token.Token, q proto.Consent) (proto.Consent, error) {
 	for _, word := range []string{q.Write, q.Find} {
 		if word != "" && word != proto.ByEveryone && word != proto.ByContacts {

@@ -20,7 +20,7 @@ type Requests struct {
 
 const maxRemark = 64 // characters
 
-// begin checks the other user's id, and takes what the change costs.
+// begin checks the other user's id, and charges the caller for the change.
 func (r *Requests) begin(ctx context.Context, caller token.Token, other int64) error {
 	if !check.ValidUser(other) {
 		return check.Invalid("The user is not a user id.")
@@ -54,8 +54,8 @@ func (r *Requests) Request(ctx context.Context, caller token.Token, q proto.Requ
 	return proto.RequestedContact{State: state}, err
 }
 
-// change runs one change of the caller's relation to another user. The account of that user
-// may be gone, so that what is left of it can be removed.
+// change runs one change of the caller's relation to another user. The account of that
+// user need not exist any more, so that the caller can remove a relation that is left.
 func (r *Requests) change(ctx context.Context, caller token.Token, other int64, do func(ctx context.Context, user, other int64) error) (proto.ContactChanged, error) {
 	if err := r.begin(ctx, caller, other); err != nil {
 		return proto.ContactChanged{}, err
@@ -92,7 +92,8 @@ func (r *Requests) Remark(ctx context.Context, caller token.Token, q proto.Remar
 	})
 }
 
-// Block is POST /v1/contacts/block. It ends what another user may do with the caller.
+// Block is POST /v1/contacts/block. From then on another user can do nothing with the
+// caller.
 func (r *Requests) Block(ctx context.Context, caller token.Token, q proto.ContactChange) (proto.ContactChanged, error) {
 	return r.change(ctx, caller, q.User, func(ctx context.Context, user, other int64) error {
 		if _, err := r.Store.AccountByID(ctx, other); err != nil {

@@ -28,14 +28,13 @@ type Config struct {
 	Accounts *identity.Accounts
 	Codes    *failure.Codes
 	Observer Observer
-	OnErased func(user int64) // is called when an account was erased; must not block
+	OnErased func(user int64) // called when an account was erased; must not block
 	Log      *slog.Logger
 }
 
 const (
-	// AskLatest is the time after which a node asks for due work again if nothing is
-	// due earlier. A message that was scheduled meanwhile is late by up to that time if
-	// no node could be woken.
+	// If nothing is due earlier, a node asks for due work again after AskLatest. So if no
+	// node could be woken for a new message, that message is late by at most AskLatest.
 	AskLatest = 30 * time.Second
 	// askAgain is the time until the node's next call if a due message cannot be sent
 	// now. Another route may have its shard, or the store failed.

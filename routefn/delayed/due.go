@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// A logOf names a log to which a message goes: a group's, or a user's inbox.
+// A logOf names a log to which a message goes: that of a group, or a user's inbox.
 type logOf struct{ user, group int64 }
 
 func logsOf(m *record.Message) [2]logOf {
@@ -27,7 +27,7 @@ func logsOf(m *record.Message) [2]logOf {
 type dueBatch struct {
 	cfg    *Config
 	failed map[logOf]bool
-	left   int // how many messages at the beginning of the shard stay due
+	left   int // how many messages at the beginning of the shard were tried and stay due
 }
 
 // send sends messages that were taken, and returns how many it has sent. After an error
@@ -50,7 +50,7 @@ func (b *dueBatch) send(ctx context.Context, taken []record.Delayed) (sent int, 
 	defer out.Send()
 	var done []record.Finishing
 	for i, a := range b.cfg.Dispatch.Append(ctx, messages) {
-		if a.Err == nil { // all devices of the user who scheduled it get it, too
+		if a.Err == nil { // the message goes to all devices of its sender, too
 			out.Deliver(push.Origin{User: tried[i].From}, &a)
 		}
 		if code, over := b.settle(ctx, &tried[i], &a); over {
@@ -70,14 +70,14 @@ func (b *dueBatch) send(ctx context.Context, taken []record.Delayed) (sent int, 
 	return sent, nil
 }
 
-// settle reports whether a message need not be tried again: it was stored (OK), or it
-// is dropped with the code.
+// settle reports whether a message need not be tried again. If so, the code is OK for a
+// message that was stored, and otherwise the reason why it is dropped.
 func (b *dueBatch) settle(ctx context.Context, d *record.Delayed, a *record.Appended) (code proto.Code, over bool) {
 	switch {
 	case a.Err == nil:
 		return proto.OK, true
 	case b.lacksSender(ctx, d, a):
-		return proto.OK, true // its receiver gets it by reconciliation
+		return proto.OK, true // the receiver gets it by reconciliation
 	case failure.MayRetry(a.Err):
 		for _, log := range logsOf(&d.Message) {
 			b.failed[log] = true
@@ -93,7 +93,7 @@ func (b *dueBatch) settle(ctx context.Context, d *record.Delayed, a *record.Appe
 
 // lacksSender reports whether the message is in its receiver's log while its sender's
 // account is lost for good. If the account can be restored, lacksSender restores it,
-// because perhaps no other request ever would.
+// because perhaps no other request ever does.
 func (b *dueBatch) lacksSender(ctx context.Context, d *record.Delayed, a *record.Appended) bool {
 	if !errors.Is(a.Err, record.ErrUnknown) || !errors.Is(a.Err, record.ErrNoUser) {
 		return false

@@ -36,9 +36,9 @@ func New(c Config) *Sender {
 }
 
 // Run sends the messages that are due, then does other due work. It returns the time
-// until the node should call again. It blocks for 2.5 s at most, and goes on when ctx
-// is cancelled, so that no shard stays leased. Callers that come during a run share the
-// next one.
+// until the node should call again. It blocks for 2.5 s at most. It continues when ctx is
+// cancelled, so that no shard stays leased. Callers that come during a run share the next
+// one.
 func (s *Sender) Run(ctx context.Context) (next time.Duration, err error) {
 	ctx = context.WithoutCancel(ctx)
 	return s.runs.Do(func() (time.Duration, error) { return s.run(ctx) })

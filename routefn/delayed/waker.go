@@ -23,7 +23,7 @@ const (
 // Counter counts delayed messages for which no node could be woken.
 type Counter interface{ Inc() }
 
-// A Waker tells nodes when to ask for due work. All fields are required.
+// A Waker makes nodes ask for due work in time. All fields are required.
 type Waker struct {
 	Members func(context.Context) (*ring.View, error)
 	Nodes   *nodes.Client
@@ -35,8 +35,8 @@ type Waker struct {
 // longer than AskLatest, Wake does nothing, because nodes then call in time by
 // themselves. If no node can be reached, the message is late by AskLatest at most.
 //
-// Call Wake before the message's sender gets the answer. Then the message is sent in
-// time even if this process ends afterwards.
+// Call Wake before the message's sender gets the answer. So the message is sent in time
+// even if this process ends afterwards.
 func (w *Waker) Wake(ctx context.Context, wait time.Duration) {
 	if wait > AskLatest {
 		return
@@ -60,8 +60,8 @@ func (w *Waker) Wake(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// WakeAll makes all nodes ask for due work now. The answer tells them that the store
-// lost something, and they report the sessions that they hold. If the members are
+// WakeAll makes all nodes ask for due work now. By the answer they learn that the store
+// lost something, and then they report the sessions that they hold. If the members are
 // unknown, WakeAll does nothing, and the nodes call within AskLatest.
 func (w *Waker) WakeAll(ctx context.Context) {
 	view, err := w.Members(ctx)
@@ -75,7 +75,7 @@ func (w *Waker) WakeAll(ctx context.Context) {
 	}
 }
 
-// wakeable returns the members in random order, but draining ones last.
+// wakeable returns the members in random order, with draining ones at the end.
 func wakeable(members []ring.Member) []ring.Member {
 	list := slices.Clone(members)
 	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })

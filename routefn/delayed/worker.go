@@ -39,8 +39,8 @@ type worker struct {
 	notBefore time.Time // no job is due earlier
 }
 
-// The method do works for workTime at most, and reports whether more jobs are due. If
-// the store fails, it logs that, and a later run goes on.
+// The method do works for workTime at most, and reports whether more jobs are due. If the
+// store fails, do logs that, and a later run continues.
 func (w *worker) do(ctx context.Context) (more bool) {
 	if time.Now().Before(w.notBefore) {
 		return false
@@ -58,8 +58,8 @@ func (w *worker) do(ctx context.Context) (more bool) {
 	return more
 }
 
-// erase goes on with the erasures of accounts, and tells others that their users have left
-// groups.
+// erase continues the erasures of accounts, and pushes to others that the erased users
+// have left groups.
 func (w *worker) erase(ctx context.Context) (more bool, next time.Duration, err error) {
 	return w.jobs(ctx, queue.Erasures, eraseBatch, func(ctx context.Context, jobs []queue.Job) []queue.Ending {
 		out := w.pusher.Begin()
@@ -85,11 +85,11 @@ func (w *worker) sweep(ctx context.Context) (more bool, next time.Duration, err 
 	return w.jobs(ctx, queue.Sweeps, workBatch, w.store.Sweep)
 }
 
-// The method jobs does the due jobs of one kind, by calls of the function do with as many
-// jobs as batch says at most. The
-// result more is true if workTime was too short for all of them. Otherwise the result
-// next is the time until more are due, or negative if no job waits. It takes the shards
-// in random order, so that several routes begin at different ones.
+// The method jobs does the due jobs of one kind. It calls the function do with at most
+// batch jobs at a time. The result more is true if workTime was too short for all of
+// them. Otherwise the result next is the time until more are due, or negative if no job
+// waits. It takes the shards in random order, so that several routes begin at different
+// ones.
 func (w *worker) jobs(ctx context.Context, kind queue.Kind, batch int, do func(context.Context, []queue.Job) []queue.Ending) (more bool, next time.Duration, err error) {
 	due, next, err := w.store.Due(ctx, kind)
 	if err != nil || len(due) == 0 {
@@ -124,7 +124,7 @@ func (w *worker) jobs(ctx context.Context, kind queue.Kind, batch int, do func(c
 	return false, next, err
 }
 
-// end tells the store how jobs ended, counts them, and logs those that failed too
+// end records in the store how jobs ended. It counts them, and logs those that failed too
 // often.
 func (w *worker) end(ctx context.Context, kind queue.Kind, shard int, endings []queue.Ending) error {
 	verdicts, err := w.store.EndJobs(ctx, kind, shard, endings)

@@ -9,13 +9,12 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Confirm pushes delivery marks to the connections that the senders have at this
-// moment. A mark may be lost without a trace: only the receiver's cursor is
+// Confirm pushes delivery marks to the connections that the senders have at this moment.
+// A mark may be lost without an error, because only the receiver's cursor is
 // authoritative.
 //
 // A sender gets marks only for messages that are among the latest 1,000 of the inbox of
-// the user who reports them. So users can claim that they were shown what was sent to
-// them, and nothing else.
+// the user who reports them. So users can confirm only messages that were sent to them.
 func (d *Dispatcher) Confirm(ctx context.Context, list ...record.Shown) {
 	var senders []int64
 	for i, s := range list {
@@ -39,8 +38,8 @@ func (d *Dispatcher) Confirm(ctx context.Context, list ...record.Shown) {
 	}
 }
 
-// sentByOthers returns the keys of s, each once, that can be those of others' messages.
-// It adds the senders that are not in the list yet.
+// sentByOthers returns those keys of s that may belong to messages of other users,
+// without repetitions. It adds their senders to the list, unless they are in it already.
 func sentByOthers(s record.Shown, senders *[]int64) (keys []string) {
 	for _, key := range s.Keys[:min(len(s.Keys), proto.MaxShown)] {
 		from, id, err := proto.ParseKey(key)

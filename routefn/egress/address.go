@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// inner are blocks of addresses that belong to no public server, and for which netip
-// has no method.
+// inner has the blocks of addresses that belong to no public server and for which package
+// netip has no method.
 var inner = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network (RFC 791)
 	netip.MustParsePrefix("100.64.0.0/10"),   // behind a carrier's NAT (RFC 6598), and some clouds' metadata
@@ -29,8 +29,8 @@ var inner = []netip.Prefix{
 // last four bytes are the IPv4 address (RFC 6052).
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// public reports whether the address is one of the public Internet. The addresses of
-// clouds' metadata services are not: they are link-local, private, or in the variable
+// public reports whether the address belongs to the public Internet. The addresses of
+// clouds' metadata services do not. They are link-local, private, or in the variable
 // inner.
 func public(a netip.Addr) bool {
 	a = a.Unmap()

@@ -25,7 +25,7 @@ const (
 // ErrForbidden is in the error for a URL that must not be called.
 var ErrForbidden = errors.New("is not called")
 
-// errRedirect is in the error for an answer that leads elsewhere.
+// errRedirect is in the error for an answer that is a redirect.
 var errRedirect = errors.New("a redirect is not followed")
 
 // Config configures a Client. The zero Config allows public addresses alone.
@@ -34,7 +34,7 @@ type Config struct {
 	TLS   *tlsfile.Trust // nil: the system's authorities
 }
 
-// Client fetches what is at URLs. Make it with New; it is safe for concurrent use.
+// Client fetches the contents of URLs. Make it with New; it is safe for concurrent use.
 type Client struct {
 	http *http.Client
 }
@@ -58,8 +58,8 @@ func New(c Config) *Client {
 	}}
 }
 
-// Check returns an error unless the URL has the form of a URL that may be called. It
-// resolves nothing.
+// Check returns an error unless the URL has the form of a URL that may be called. It does
+// not resolve the host.
 func Check(at string) error {
 	u, err := url.Parse(at)
 	switch {
@@ -74,9 +74,9 @@ func Check(at string) error {
 }
 
 // Get returns the body at a URL. It blocks for Timeout at most. The error wraps
-// ErrForbidden for a URL that must not be called. After any other error the next call
-// may succeed: nothing answered, the status was not 200, or the body was longer than
-// MaxAnswer.
+// ErrForbidden for a URL that must not be called. After any other error the next call may
+// succeed. For example, no server answered, the status was not 200, or the body was
+// longer than MaxAnswer.
 func (c *Client) Get(ctx context.Context, at string) ([]byte, error) {
 	if err := Check(at); err != nil {
 		return nil, fmt.Errorf("fetch: %w: %w", ErrForbidden, err)
@@ -87,7 +87,7 @@ func (c *Client) Get(ctx context.Context, at string) ([]byte, error) {
 	}
 	answer, err := c.http.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("fetch: %w", err) // it names the URL
+		return nil, fmt.Errorf("fetch: %w", err) // err contains the URL
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
@@ -103,7 +103,7 @@ func (c *Client) Get(ctx context.Context, at string) ([]byte, error) {
 	return body, nil
 }
 
-// dialer connects only to hosts whose addresses may all be called.
+// dialer connects to a host only if all its addresses may be called.
 type dialer struct {
 	allow []netip.Prefix
 	find  func(ctx context.Context, host string) ([]netip.Addr, error)

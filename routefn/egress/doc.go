@@ -1,11 +1,11 @@
-// Package egress fetches what is at a URL that somebody else gives, such as the keys of
-// an identity provider. A URL must not make a route call something in the route's own
-// network:
+// Package egress fetches the contents of URLs that come from outside, such as the URL
+// with the keys of an identity provider. A URL must not make a route call something in
+// the route's own network:
 //
-//   - It is https, and its host is resolved here. If any address of the host is one that
-//     is not of the public Internet, nothing is called. [Config.Allow] names exceptions.
-//   - The connection goes to an address that was checked, so that a name server which
-//     answers differently the second time wins nothing. No proxy is used.
+//   - It is https, and its host is resolved here. If any address of the host is not of
+//     the public Internet, nothing is called. [Config.Allow] names exceptions.
+//   - The connection goes to an address that was checked. So it does not help an attacker
+//     if the name server answers differently the second time. No proxy is used.
 //   - A redirect is an error. An answer is bounded in time and in size.
 //
 // The package starts no goroutines that outlive a call.

@@ -14,7 +14,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/reports"
 )
 
-// storeCodes are the codes of the store's errors.
+// storeCodes has the code for each error of the store.
 var storeCodes = []struct {
 	err  error
 	code proto.Code
@@ -58,7 +58,8 @@ var storeCodes = []struct {
 	{context.DeadlineExceeded, proto.Unavailable},
 }
 
-// tooMany says of what there are too many, where the text of the code does not.
+// tooMany has the text that names what is too many, for errors whose code does not say
+// that.
 var tooMany = map[error]string{
 	contacts.ErrTooManyRelations: "One of you has too many contacts, requests or blocked users.",
 	reports.ErrFull:              "Too many reports wait for moderators. Try again later.",
@@ -122,8 +123,8 @@ func MayRetry(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// Panicked is the error with which a use case that panicked is answered. Its code is
-// Unknown, because something may have been stored before the panic.
+// Panicked is the error in the answer if a use case panicked. Its code is Unknown,
+// because something may have been stored before the panic.
 var Panicked = proto.Err(proto.Unknown, "")
 
 // Status returns the HTTP status of an error. Panicked has a status of its own, so that

@@ -19,15 +19,15 @@ func (l *Later) Error() string { return l.Refusal.Error() }
 // Unwrap returns the refusal.
 func (l *Later) Unwrap() error { return l.Refusal }
 
-// waiter is an error that knows when the caller may retry, as those of record.ErrLimited
-// and record.ErrNewReceivers do.
+// waiter is an error with the time until a retry, such as record.ErrLimited and
+// record.ErrNewReceivers.
 type waiter interface {
 	error
 	Wait() time.Duration
 }
 
-// After returns the time after which the request that failed with err may be repeated.
-// It returns zero if err does not say.
+// After returns the time after which the request that failed with err may be repeated. It
+// returns zero if err has no such time.
 func After(err error) time.Duration {
 	if l, ok := errors.AsType[*Later](err); ok {
 		return l.After

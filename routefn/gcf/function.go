@@ -1,6 +1,6 @@
-// Package gcf is the route for Google Cloud Functions, which build a function from
-// source: a package that registers a handler. It is a module of its own, so that
-// nothing else depends on Google's framework.
+// Package gcf is the route for Google Cloud Functions. They build a function from the
+// source of a package that registers a handler. This package is a module of its own, so
+// that nothing else depends on Google's framework.
 //
 // The environment configures it: CIM_REDIS, CIM_RING, CIM_CLUSTER_KEY and so on, as
 // cim-route -h lists them. The name of the function is Route.

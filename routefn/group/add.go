@@ -12,8 +12,8 @@ import (
 )
 
 // Add is POST /v1/groups/add. It makes another user a member, even one who was removed
-// before. The caller's role must allow that. A user who does not let the caller add them,
-// or who left the group by themselves, is invited instead.
+// before. The caller's role must allow that. If the user does not allow the caller to add
+// them, or has left the group by themselves, Add only invites the user.
 func (g *Requests) Add(ctx context.Context, caller token.Token, q proto.AddMember) (proto.AddedMember, error) {
 	if err := checkOther(q.Group, q.User); err != nil {
 		return proto.AddedMember{}, err

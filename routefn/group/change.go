@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// change makes one user join or leave a group, and pushes what follows from it.
+// change makes one user join or leave a group, and pushes the entry about that.
 func (g *Requests) change(ctx context.Context, change record.Change) error {
 	c := g.Store.ChangeGroups(ctx, []record.Change{change})[0]
 	out := g.Pusher.Begin()
@@ -35,7 +35,7 @@ func checkOther(group, user int64) error {
 }
 
 // changeOther adds another user to a group, or removes one if leave is set. The store
-// judges whether the caller's role allows that.
+// checks whether the caller's role allows that.
 func (g *Requests) changeOther(ctx context.Context, caller token.Token, group, user int64, leave bool) error {
 	account, err := g.Store.AccountByID(ctx, user)
 	if err != nil {

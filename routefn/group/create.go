@@ -17,9 +17,9 @@ import (
 	"github.com/cim-go/cim/routefn/record/invite"
 )
 
-// Create is POST /v1/groups/create. It makes a group whose members are the caller and
-// those of the named users who let the caller add them. The others are invited. The caller
-// is its owner. Any user who knows the group's id may join.
+// Create is POST /v1/groups/create. It makes a group. Its members are the caller, who is
+// the owner, and those of the named users who allow the caller to add them. The others
+// are invited. Any user who knows the group's id may join.
 func (g *Requests) Create(ctx context.Context, caller token.Token, q proto.CreateGroup) (*proto.CreatedGroup, error) {
 	if q.Name != "" {
 		name, err := naming.Group(q.Name)
@@ -69,9 +69,10 @@ func (g *Requests) invited(ctx context.Context, caller int64, users []int64) ([]
 	return accounts, nil
 }
 
-// create returns an error if the group could not be made or its creator not added.
-// After that the group exists, and users who could be neither added nor invited are in
-// Missing. If the request is repeated, members who have left since the first try stay away.
+// create returns an error if the group could not be made, or if its creator could not be
+// added. Otherwise the group exists, and Missing in the answer has the users who could be
+// neither added nor invited. If the request is repeated, members who have left since the
+// first try stay away.
 func (g *Requests) create(ctx context.Context, group record.NewGroup, creator string, invited []record.Account) (*proto.CreatedGroup, error) {
 	id, err := g.Store.CreateGroup(ctx, group)
 	if err != nil {
@@ -93,8 +94,8 @@ func (g *Requests) create(ctx context.Context, group record.NewGroup, creator st
 	return answer, nil
 }
 
-// added returns those users who let the creator add them. It invites the others, and puts
-// them into answer.
+// added returns those users who allow the creator to add them. It invites the others, and
+// puts them into answer.
 func (g *Requests) added(ctx context.Context, id int64, group record.NewGroup, named []record.Account, answer *proto.CreatedGroup) []record.Account {
 	users := make([]int64, len(named))
 	for i, a := range named {

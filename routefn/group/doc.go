@@ -2,9 +2,9 @@
 // of [Requests] that takes the caller and the decoded request and returns the answer.
 // GROUPS.md in package routefn says what a user may do.
 //
-// All changes of memberships go through change.go. It pushes what follows from them:
-// the new entry in the group's log, and to the user's own connections the news that
-// their groups changed.
+// All changes of memberships go through change.go. It pushes the new entry of the group's
+// log to the members. It also makes the user's own connections fetch their list of groups
+// again.
 //
 // Errors are *proto.Error, or those of package record, which package failure gives their
 // codes. The package starts no goroutines.

@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/invite"
 )
 
-// Invitations is GET /v1/groups/invitations: the groups to which others have invited the
-// caller, the oldest invitation first.
+// Invitations is GET /v1/groups/invitations. It returns the groups to which others have
+// invited the caller, the oldest invitation first.
 func (g *Requests) Invitations(ctx context.Context, caller token.Token, _ url.Values) (*proto.InvitationsAnswer, error) {
 	list, err := g.Store.Invitations(ctx, caller.User)
 	if err != nil {
@@ -44,7 +44,7 @@ func (g *Requests) AcceptInvitation(ctx context.Context, caller token.Token, q p
 	}
 	change := record.Change{User: caller.User, Name: caller.Name, Group: q.Group}
 	err = g.change(ctx, change)
-	if errors.Is(err, record.ErrRemoved) { // then the inviter's role must still allow to add
+	if errors.Is(err, record.ErrRemoved) { // the user was removed, so the inviter's role must still allow to add them
 		change.By = in.By
 		err = g.change(ctx, change)
 	}
@@ -73,7 +73,8 @@ func (g *Requests) DeclineInvitation(ctx context.Context, caller token.Token, q 
 	return proto.LeftGroup{}, g.Store.EndInvitation(ctx, caller.User, q.Group)
 }
 
-// invitation returns the invitation of a user to a group, and takes what a change costs.
+// invitation returns the invitation of a user to a group, and charges the user for a
+// change.
 func (g *Requests) invitation(ctx context.Context, user, group int64) (invite.Invitation, error) {
 	if err := check.Group(group); err != nil {
 		return invite.Invitation{}, err

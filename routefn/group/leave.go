@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Leave is POST /v1/groups/leave: it ends the caller's membership in a group.
+// Leave is POST /v1/groups/leave. It ends the caller's membership in a group.
 func (g *Requests) Leave(ctx context.Context, caller token.Token, q proto.LeaveGroup) (proto.LeftGroup, error) {
 	if err := check.Group(q.Group); err != nil {
 		return proto.LeftGroup{}, err

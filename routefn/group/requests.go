@@ -13,7 +13,7 @@ import (
 // safe for concurrent use.
 type Requests struct {
 	Store  *record.Store
-	Issuer *token.Issuer // has the secret that goes into ids of groups
+	Issuer *token.Issuer // has the secret from which ids of groups are computed
 	Pusher *push.Pusher
 	Codes  *failure.Codes
 	Log    *slog.Logger

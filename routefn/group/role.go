@@ -10,7 +10,8 @@ import (
 	"github.com/cim-go/cim/routefn/role"
 )
 
-// GiveRole is POST /v1/groups/role. It gives a member a role, or hands the group over.
+// GiveRole is POST /v1/groups/role. It gives a member a role, or makes the member the
+// owner.
 func (g *Requests) GiveRole(ctx context.Context, caller token.Token, q proto.GiveGroupRole) (proto.GaveGroupRole, error) {
 	if err := check.Group(q.Group); err != nil {
 		return proto.GaveGroupRole{}, err

@@ -27,8 +27,8 @@ type Keyring interface {
 // Counter counts restored accounts.
 type Counter interface{ Inc() }
 
-// Observer counts passwords that were hashed, and passwords, registrations and tokens of
-// another system that were refused.
+// Observer counts hashed passwords. It also counts refusals of passwords, registrations,
+// and tokens of another system.
 type Observer interface {
 	PasswordHashed(waited time.Duration)
 	PasswordRefused(why Reason)
@@ -47,9 +47,10 @@ type Config struct {
 	Foreign  *jwt.Verifier // users log in by tokens of another system; nil: they do not
 	Limits   limit.Limits  // on wrong passwords and registrations
 
-	// ProofLife is how long proofs last; zero: they do not end. Then Now is not used.
+	// ProofLife is how long proofs are valid. If it is zero, they do not expire, and Now
+	// is not used.
 	ProofLife time.Duration
-	Now       func() time.Time // the clock of the process, for when that of the store is not known
+	Now       func() time.Time // the clock of the process, which is used while the store's clock is not known
 }
 
 // Accounts finds out who calls. Make it with New; it is safe for concurrent use.
@@ -74,8 +75,9 @@ func IsNone(err error) bool {
 var ErrMismatch = proto.Err(proto.WrongPassword, "The id and the name belong to different accounts.")
 
 // Named returns the account with the id user and the name. One of the two may be zero. It
-// looks for the name as it is written, and then for its normal form, in which new names
-// are stored. The error is record.ErrNoUser, ErrMismatch, or another one of the store.
+// first looks for the name exactly as it is written. Then it looks for its normal form,
+// in which new names are stored. The error is record.ErrNoUser, ErrMismatch, or another
+// one of the store.
 func (a *Accounts) Named(ctx context.Context, user int64, name string) (record.Account, error) {
 	if user == 0 {
 		account, err := a.cfg.Store.AccountByName(ctx, name)

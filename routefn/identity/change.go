@@ -11,10 +11,11 @@ import (
 )
 
 // ChangePassword replaces the password of an account by the parameter next. The present
-// password must equal the parameter old. If it equals next already, ChangePassword
-// returns nil, too. So it may be repeated. A wrong password counts like a wrong one at
-// a login. The error has the code WrongPassword, Invalid or Overloaded, or it is the
-// store's. The caller must end the account's sessions after this: see Unchanged.
+// password must equal the parameter old. If the present password is next already,
+// ChangePassword returns nil, too, so that it may be repeated. A wrong password counts
+// like a wrong password at a login. The error has the code WrongPassword, Invalid or
+// Overloaded, or it is one of the store. Afterwards the caller must end the account's
+// sessions (see Unchanged).
 func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, next string) error {
 	if !a.withPasswords() {
 		return check.Invalid("There are no passwords here.")
@@ -36,8 +37,8 @@ func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, ne
 			return err
 		}
 	}
-	// The password is not old, or not any more. Perhaps this request was carried out
-	// before.
+	// The present password is not old. Perhaps an earlier try of this request has changed
+	// it already.
 	if shown, same, err = a.compare(ctx, user, name, next); err != nil {
 		return err
 	}
@@ -56,10 +57,10 @@ func (a *Accounts) setPassword(ctx context.Context, shown *accounts.Tried, passw
 	return a.cfg.Store.SetCredential(ctx, shown.Account, credential)
 }
 
-// Unchanged returns an error with the code WrongPassword if a login showed a password
-// that was changed since. The login calls it after it got its number. A change first
-// sets the password and then ends sessions. So a login by the old password either finds
-// here that the password was changed, or it has a number that the change makes void.
+// Unchanged returns an error with the code WrongPassword if the password of a login was
+// changed since it was compared. A login calls Unchanged after it got its number. A
+// change first sets the password and then ends the sessions. So a login with the old
+// password either finds the change here, or it has a number that the change makes void.
 func (a *Accounts) Unchanged(ctx context.Context, p Proven) error {
 	if p.Shown == nil {
 		return nil

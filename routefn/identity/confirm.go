@@ -11,10 +11,11 @@ import (
 	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
-// Confirm returns nil if the caller proves once more that the account is theirs: by its
-// password, or by a token of the other system that knows the users. In open mode nobody
-// can prove that, so nothing is asked for. A wrong password counts like a wrong one at a
-// login. The error has the code WrongPassword or Overloaded, or it is the store's.
+// Confirm returns nil if the caller proves once more that the account is theirs. The
+// proof is the account's password, or a token of the other system that knows the users.
+// In open mode no proof is possible, and none is needed. A wrong password counts like a
+// wrong password at a login. The error has the code WrongPassword or Overloaded, or it is
+// one of the store.
 func (a *Accounts) Confirm(ctx context.Context, account record.Account, device string, q proto.DeleteAccount) error {
 	switch {
 	case a.cfg.Open:
@@ -36,8 +37,8 @@ func (a *Accounts) Confirm(ctx context.Context, account record.Account, device s
 	return nil
 }
 
-// errNotTheirs is returned for a token of the other system that does not confirm a request.
-// Its code is not Unauthorized, because the token of the request itself is valid.
+// errNotTheirs means that a token of the other system does not confirm a request. Its
+// code is not Unauthorized, because the token of the request itself is valid.
 var errNotTheirs = proto.Err(proto.WrongPassword, "A valid token (jwt) of the account's user is needed.")
 
 func (a *Accounts) confirmForeign(ctx context.Context, account record.Account, device, shown string) error {

@@ -16,10 +16,10 @@ import (
 // ofForeign returns the account of a login that shows a token of another system. The first
 // login of its user makes the account.
 //
-// The system and its user's id there (iss and sub) decide which account it is, and
-// nothing else in the token. The account's name is the name in the token of the first
-// login. If that name belongs to another user, or to an account that was made
-// otherwise, the first login is refused.
+// Only the system (iss) and the user's id there (sub) decide which account it is. The
+// account's name is the name in the token of the first login. If that name belongs to
+// another user, or to an account that was made in another way, the first login is
+// refused.
 func (a *Accounts) ofForeign(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
 	switch {
 	case a.cfg.Foreign == nil:
@@ -27,7 +27,7 @@ func (a *Accounts) ofForeign(ctx context.Context, q proto.LoginRequest) (record.
 	case q.JWT == "":
 		return record.Account{}, proto.Err(proto.Unauthorized, "A login needs a token (jwt).")
 	}
-	back := admission.Aside(ctx) // the request takes no place while keys are fetched
+	back := admission.Aside(ctx) // the request frees its place while keys are fetched
 	b, err := a.cfg.Foreign.Verify(ctx, q.JWT)
 	back()
 	if err == nil && !b.Allows(q.Device) {
@@ -49,7 +49,7 @@ func (a *Accounts) ofForeign(ctx context.Context, q proto.LoginRequest) (record.
 	return account, nil
 }
 
-// takeRole gives the user the role in the system that the token names, if it names one.
+// If the token names a role in the system, takeRole gives that role to the user.
 func (a *Accounts) takeRole(ctx context.Context, user int64, b jwt.Bearer) error {
 	if !b.HasRole {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
-// Reason says why a password was not compared or an account was not made.
+// Reason is why a password was not compared, or why an account was not made.
 type Reason string
 
 // The reasons.
@@ -26,8 +26,8 @@ func Reasons() []Reason {
 	return []Reason{TooManyForAccount, TooManyFromAddress, TooManyRegistrations, NoTurn}
 }
 
-// refusals are the errors that callers get. A caller gets the same one for an account
-// that does not exist.
+// refusals has the errors for callers. They are the same whether the account exists or
+// not.
 var refusals = map[Reason]*proto.Error{
 	TooManyForAccount:    proto.Err(proto.Overloaded, "There were too many wrong passwords for this account. Try again later."),
 	TooManyFromAddress:   proto.Err(proto.Overloaded, "There were too many wrong passwords from your address. Try again later."),
@@ -40,10 +40,10 @@ func (a *Accounts) refuse(why Reason, wait time.Duration) error {
 }
 
 // compare reports whether the password is right for the account with the id user, the
-// name, or both. If there is no such account, it takes equally long. If the password is
-// right, the caller must settle the result shown. The error has the code Overloaded if
-// the limits do not allow to compare the password, or if too many passwords wait to be
-// hashed.
+// name, or both. It takes the same time if there is no such account. If the password is
+// right, the caller must settle the try in the result shown. The error has the code
+// Overloaded if the limits do not allow to compare the password, or if too many passwords
+// wait to be hashed.
 func (a *Accounts) compare(ctx context.Context, user int64, name, password string) (shown *accounts.Tried, same bool, err error) {
 	l := a.cfg.Limits
 	shown, err = a.cfg.Store.Try(ctx, accounts.Trying{
@@ -64,19 +64,19 @@ func (a *Accounts) compare(ctx context.Context, user int64, name, password strin
 		by = a.strange(ctx, shown.Out-1)
 	}
 	same, err = a.passwords.verify(ctx, by, shown.Account.Credential, password)
-	if err != nil { // it was not compared
+	if err != nil { // the password was not compared
 		a.cfg.Store.Settle(ctx, shown, false)
 	}
 	return shown, same, err
 }
 
-// Settle is for a login that failed for another reason after its password was found
-// right. The password then does not count as wrong, and the account knows the address.
+// Settle is for a login that failed for another reason although its password was right.
+// After Settle the password does not count as wrong, and the account knows the address.
 func (a *Accounts) Settle(ctx context.Context, p Proven) { a.cfg.Store.Settle(ctx, p.Shown, true) }
 
 // LoggedIn makes the address of a login known to its account, if the login showed a
-// token. The token must have been judged valid. For a login with a password, settling
-// has done that already.
+// token. Call it only after the token was found to be valid. For a login with a password,
+// settling the password has done that already.
 func (a *Accounts) LoggedIn(ctx context.Context, p Proven) {
 	if p.Pass != nil && a.withPasswords() {
 		a.cfg.Store.Met(ctx, p.Account.Name, a.address(ctx))
@@ -102,18 +102,18 @@ func (a *Accounts) giveRegistration(ctx context.Context) {
 	}
 }
 
-// The method strange returns the claim of a caller whose address is strange to the
-// account. The parameter count is how many wrong passwords or registrations count
-// against that address.
+// The method strange returns the claim (see turns.go) of a caller whose address the
+// account does not know. The parameter count is how many wrong passwords or registrations
+// count against that address.
 func (a *Accounts) strange(ctx context.Context, count int) claim {
 	return claim{party: party{name: block(ctx)}, level: count}
 }
 
-// block returns the block of addresses, as text, that counts as one address with the
-// caller's: see sourceip.Block.
+// block returns, as text, the block of addresses that counts as the caller's address
+// (sourceip.Block).
 func block(ctx context.Context) string { return sourceip.Block(sourceip.Client(ctx)).String() }
 
-// address returns the caller's address in the form that the store keeps: digests.
+// address returns the caller's address as digests, which is the form in the store.
 func (a *Accounts) address(ctx context.Context) accounts.Address {
 	return a.cfg.Issuer.Digests("address " + block(ctx))
 }

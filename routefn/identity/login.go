@@ -11,18 +11,19 @@ import (
 	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
-// Proven is the account of a login that has shown what the mode demands.
+// Proven is the result of a login that has proved its account, as far as the mode
+// requires that.
 type Proven struct {
 	Account record.Account
-	Pass    *record.Pass    // pass of the token that was shown, not judged yet; nil: none was shown
+	Pass    *record.Pass    // pass of the login's token, which the store has not checked yet; nil: there was no token
 	Access  bool            // the token is an access token
-	Shown   *accounts.Tried // try of the password that was shown, not settled yet; nil: none was shown
+	Shown   *accounts.Tried // try of the login's password, which is not settled yet; nil: there was no password
 }
 
-// Authenticate returns the account of a login that shows what the mode demands: a token
-// of ours, a token of another system, a name and a password, or a name. The caller then
-// issues a number with the Pass or Shown of the result, and calls LoggedIn. If it issues no
-// number, it calls Settle instead.
+// Authenticate returns the account of a login. The login must have what the mode
+// requires: a token of a route, a token of another system, a name and a password, or only
+// a name. The caller then issues a number with the Pass or Shown of the result, and calls
+// LoggedIn. If it issues no number, it calls Settle instead.
 func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Proven, error) {
 	if q.Token != "" {
 		return a.ofToken(ctx, q)
@@ -51,9 +52,10 @@ func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Prov
 	return Proven{Account: shown.Account, Shown: shown}, nil
 }
 
-// byName returns the account of a login that proves nothing. It restores an account that
-// is absent, under the name that a new account would have. While the store may have lost
-// the account, the name stays as it is written, because it may be older than the rules.
+// byName returns the account of a login in open mode, which has only a name. If the
+// account is absent, byName restores it under the normal form of the name. But while the
+// store may have lost the account, it uses the name exactly as it is written, because
+// that may be older than the rules for names.
 func (a *Accounts) byName(ctx context.Context, user int64, name string) (record.Account, error) {
 	account, err := a.Named(ctx, user, name)
 	if !IsNone(err) {
@@ -69,8 +71,8 @@ func (a *Accounts) byName(ctx context.Context, user int64, name string) (record.
 	}
 }
 
-// spelled returns the name of the account that a name stands for: as it is written, or in
-// normal form. It asks the store only for a name that is not in normal form.
+// spelled returns the name under which an account exists: the name as it is written, or
+// its normal form. It asks the store only for a name that is not in normal form.
 func (a *Accounts) spelled(ctx context.Context, name string) (string, error) {
 	normal := naming.Normal(name)
 	if normal == name {
@@ -84,9 +86,9 @@ func (a *Accounts) spelled(ctx context.Context, name string) (string, error) {
 }
 
 // ofToken returns what the login's token proves. It checks that the token is for the
-// login's device and for its account. The account may be gone, because a token outlives a
-// store that came back empty. Whether the token is still valid is judged by the store, in
-// the step that issues a number.
+// login's device and for its account. The account may be gone if the store came back
+// empty. The store checks whether the token is still valid in the step that issues a
+// number.
 func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (Proven, error) {
 	t, err := a.verify(q.Token)
 	if err != nil {
@@ -107,8 +109,8 @@ func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (Proven, e
 }
 
 // Register makes an account. If the name has an account already, and the password is
-// right for it, Register returns that account. Package naming says which names new
-// accounts have. Names of accounts that exist stay valid.
+// right for it, Register returns that account. Package naming decides which names new
+// accounts may have. Names of existing accounts stay valid.
 func (a *Accounts) Register(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
 	if a.cfg.Foreign != nil {
 		return record.Account{}, check.Invalid("An account is made by the first login with a token of yours.")
@@ -137,8 +139,8 @@ func (a *Accounts) Register(ctx context.Context, q proto.RegisterRequest) (recor
 	return a.same(ctx, q)
 }
 
-// registerNew makes an account for a name that had none a moment ago. If it makes none,
-// the registration does not count against the address after all.
+// registerNew makes an account for a name that had none a moment ago. If that fails, the
+// registration does not count against the address.
 func (a *Accounts) registerNew(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
 	out, err := a.takeRegistration(ctx)
 	if err != nil {
@@ -151,7 +153,7 @@ func (a *Accounts) registerNew(ctx context.Context, q proto.RegisterRequest) (re
 	if err != nil || created || a.cfg.Open {
 		return account, err
 	}
-	return a.same(ctx, q) // another request has made the account, perhaps the caller's own
+	return a.same(ctx, q) // another request has made the account; perhaps that was an earlier try of this caller
 }
 
 // create makes an account. The parameter out is how many registrations count against
@@ -170,8 +172,8 @@ func (a *Accounts) create(ctx context.Context, q proto.RegisterRequest, out int)
 	return account, created, err
 }
 
-// same returns the account of the name if the password is right for it. A wrong
-// password counts like a wrong one at a login.
+// same returns the account of the name if the password is right for it. A wrong password
+// counts like a wrong password at a login.
 func (a *Accounts) same(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
 	shown, same, err := a.compare(ctx, 0, q.Name, q.Password)
 	if err != nil {

@@ -75,9 +75,9 @@ func newCredential(password string) credential {
 	return c
 }
 
-// verify reports whether the password is right for a credential, as the store has it.
-// For an empty or malformed credential no password is right. verify takes the same time
-// then, because a shorter time would show that there is no account. It returns the same
+// verify reports whether the password is right for a credential, as the store has it. For
+// an empty or malformed credential, no password is right. Even then verify takes the same
+// time, because a shorter time would show that there is no account. It returns the same
 // errors as hash.
 func (p *passwords) verify(ctx context.Context, by claim, stored, password string) (same bool, err error) {
 	c, known := parseCredential(stored)
@@ -134,13 +134,13 @@ func cutDecoded(s string) (salt, hash []byte, ok bool) {
 	return salt, hash, errSalt == nil && errHash == nil
 }
 
-// HashPassword returns a password's credential, in the form in which accounts keep it.
-// It takes a processor some 20 ms, and 19 MiB. Nothing bounds how many calls run at
-// once. So it is for programs that make accounts, and not for requests.
+// HashPassword returns a password's credential, in the form in which accounts keep it. It
+// takes a processor some 20 ms, and 19 MiB. It does not limit how many calls run at the
+// same time. So it is for programs that make accounts, and not for requests.
 func HashPassword(password string) string { return newCredential(password).String() }
 
-// ValidCredential reports whether an account can have the credential: a password can be
-// compared with it, or it belongs to a user of another system.
+// ValidCredential reports whether an account can have the credential. Either a password
+// can be compared with it, or it belongs to a user of another system.
 func ValidCredential(s string) bool {
 	_, ok := parseCredential(s)
 	return ok || accounts.IsSubject(s)

@@ -15,10 +15,10 @@ import (
 // may be in the receiver's log already.
 var errRestored = proto.Err(proto.Unknown, "The account was lost and is being restored. Repeat the request.")
 
-// restore restores an account that the store has lost. It returns nil if the account is
-// there now. The parameter lost is the error that showed the loss. restore returns this
-// error if the account must not be made. If the store fails, restore returns the
-// store's error, which does not say that the account is absent.
+// restore restores an account that the store has lost. It returns nil if the account
+// exists afterwards. The parameter lost is the error that showed the loss. restore
+// returns this error if the account must not be made. If the store fails, restore returns
+// the error of the store.
 func (a *Accounts) restore(ctx context.Context, lost error, user int64, name string) error {
 	if !a.cfg.Open || check.Name(name) != nil || !check.ValidUser(user) {
 		return lost
@@ -60,11 +60,11 @@ func (a *Accounts) RestoreOwn(ctx context.Context, err error, user int64, name s
 	return a.restore(ctx, err, user, name)
 }
 
-// OrRepeat returns the error with which to answer a request that failed with err. That
-// is err, unless the request failed because the caller's own account was lost. Then
-// OrRepeat restores the account. It returns an error with the code Unknown, because the
-// request may have been carried out in part. It returns that error even if the store
-// cannot restore the account at the moment.
+// OrRepeat returns the error for the answer to a request that failed with err. That is
+// err, unless the request failed because the caller's own account was lost. In that case
+// OrRepeat restores the account, and returns an error with the code Unknown, because a
+// part of the request may have been carried out. It returns that error even if the store
+// cannot restore the account now.
 func (a *Accounts) OrRepeat(ctx context.Context, err error, user int64, name string) error {
 	if errors.Is(err, record.ErrNoUser) && !errors.Is(a.RestoreOwn(ctx, err, user, name), record.ErrNoUser) {
 		return errRestored

@@ -7,31 +7,33 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// errEnded is returned for a proof that has ended. The node gets another one by
-// reconciliation, if the session is live there.
+// errEnded is returned for a proof that has expired. If the session is live at the node,
+// the node gets a new proof by reconciliation.
 var errEnded = proto.Err(proto.Unavailable, "The proof of the session has ended.")
 
 // Session returns an error unless the proof of s shows that the session is at the node
-// now. A route must have made the proof for this user, device, number and node, and it
-// must not have ended. A CIM connection has no ticket and no proof. It is accepted in open
-// mode only.
+// now. A route must have made the proof for this user, device, number and node, and the
+// proof must not have expired. A CIM connection has no ticket and no proof. It is
+// accepted in open mode only.
 func (a *Accounts) Session(s *proto.Session, node string) error {
 	if err := a.Reported(s, node); err != nil || a.cfg.ProofLife == 0 || s.GetDevice() == proto.CIMDevice {
 		return err
 	}
 	end, err := a.cfg.Issuer.ProofEnd(s.GetProof(), s.GetUser(), s.GetName(), s.GetDevice(), s.GetNumber(), node)
 	if err != nil {
-		return proto.Err(proto.Unavailable, "") // the keys have changed since Reported
+		return proto.Err(proto.Unavailable, "") // the keys have changed since the call of Reported
 	}
-	// A proof has ended only if both clocks say so, so that a jump of one clock ends none.
-	// A proof of another release has no end, and is replaced by one that has.
+	// A proof has expired only if both clocks say so, so that a jump of one clock is not
+	// enough. A proof of an earlier release has no end, and is replaced by one with an
+	// end.
 	if end.IsZero() || !a.now().Before(end) && !a.cfg.Now().Before(end) {
 		return errEnded
 	}
 	return nil
 }
 
-// now returns the time of the store's clock, if it is known.
+// now returns the time by the store's clock or, if that is not known, by the process's
+// clock.
 func (a *Accounts) now() time.Time {
 	if ms, ok := a.cfg.Store.Clock(); ok {
 		return time.UnixMilli(ms)
@@ -39,7 +41,7 @@ func (a *Accounts) now() time.Time {
 	return a.cfg.Now()
 }
 
-// ProofEnd returns when a proof that is made now ends; the zero Time means never.
+// ProofEnd returns when a proof that is made now expires. The zero Time means never.
 func (a *Accounts) ProofEnd() time.Time {
 	if a.cfg.ProofLife == 0 {
 		return time.Time{}
@@ -47,9 +49,9 @@ func (a *Accounts) ProofEnd() time.Time {
 	return a.now().Add(a.cfg.ProofLife)
 }
 
-// Renew returns another proof for a session that has a proof, even if that proof has
-// ended. It returns nil if the session has no proof, or if proofs do not end. The caller
-// must know that the session is live at the node.
+// Renew returns a new proof for a session that has a proof, even if that proof has
+// expired. It returns nil if the session has no proof, or if proofs do not expire. The
+// caller must know that the session is live at the node.
 func (a *Accounts) Renew(s *proto.Session, node string) []byte {
 	if a.cfg.ProofLife == 0 || s.GetDevice() == proto.CIMDevice || !a.provenAt(s, node) {
 		return nil
@@ -57,8 +59,8 @@ func (a *Accounts) Renew(s *proto.Session, node string) []byte {
 	return a.cfg.Issuer.ProofUntil(a.ProofEnd(), s.GetUser(), s.GetName(), s.GetDevice(), s.GetNumber(), node)
 }
 
-// Reported is like Session, for what the store fences by the session's number: opening,
-// closing, and cursors. There a proof may have ended.
+// Reported does what Session does, but accepts an expired proof. It is for openings,
+// closings and cursors, which the store fences by the session's number.
 func (a *Accounts) Reported(s *proto.Session, node string) error {
 	if !check.ValidUser(s.GetUser()) || !check.ValidDevice(s.GetDevice()) || s.GetNumber() < 0 {
 		return check.Invalid("The session is malformed.")

@@ -20,11 +20,12 @@ func Bearer(r *http.Request) string {
 }
 
 // Caller returns the content of the token in the request. The error has the code
-// Unauthorized, or Unavailable if this route may still learn the token's key from
-// another route. The store judges whether the token is still valid, see PassOf.
+// Unauthorized, or Unavailable if this route may still learn the token's key from another
+// route. Caller does not check whether the token is still valid. The store does that
+// (PassOf).
 func (a *Accounts) Caller(r *http.Request) (token.Token, error) { return a.verify(Bearer(r)) }
 
-// PassOf returns the part of a token by which the store judges it.
+// PassOf returns the part of a token that the store needs to check it.
 func PassOf(t token.Token) record.Pass {
 	return record.Pass{User: t.User, Device: t.Device, Number: t.Number, Expires: t.Expires.UnixMilli()}
 }
@@ -39,8 +40,8 @@ func (a *Accounts) verify(s string) (token.Token, error) {
 	return verified(a.cfg.Keys, a.cfg.Issuer.VerifyToken, s)
 }
 
-// verified returns what verify returns. If the token's key was unknown, and the keys of
-// other routes were read meanwhile, it calls verify once more.
+// verified calls verify. If the token's key was unknown, and the keys of other routes
+// were read meanwhile, it calls verify once more.
 func verified[T any](keys Keyring, verify func(string) (T, error), s string) (T, error) {
 	t, err := verify(s)
 	settled := true

@@ -29,13 +29,14 @@ var errNoTurn = proto.Err(proto.Overloaded, "")
 // known addresses, from which somebody has logged in to the account before. The other
 // one is for strange addresses.
 //
-// In a lane the password with the lowest level is next, and among equals the one that
-// came first. In the lane of strange addresses, the level is how many wrong passwords
-// count against the address, plus how many other passwords from that address wait or
-// are being hashed. So somebody who guesses waits behind all who do not, and 64
-// passwords from one address get no more turns than one from another. In the lane of
-// known addresses, the level is how many other passwords for the account wait or are
-// being hashed. If a lane is full, its last password is refused.
+// In a lane, the password with the lowest level is next. Of passwords with the same
+// level, the one that came first is next. In the lane of strange addresses, the level is
+// how many wrong passwords count against the address, plus how many other passwords from
+// that address wait or are being hashed. So callers who guess passwords wait behind all
+// others, and 64 passwords from one address get no more turns than one password from
+// another address. In the lane of known addresses, the level is how many other passwords
+// for the account wait or are being hashed. If a lane is full, its last password is
+// refused.
 //
 // turns has no goroutine. It is safe for concurrent use.
 type turns struct {
@@ -43,10 +44,10 @@ type turns struct {
 
 	mu      sync.Mutex
 	running int // cores in use
-	row     int // turns in a row that known addresses had while strange ones waited
+	row     int // how many turns in a row known addresses had while strange ones waited
 	known   []*waiter
 	others  []*waiter
-	present map[party]int // passwords that wait or are being hashed
+	present map[party]int // how many passwords of a party wait or are being hashed
 }
 
 // party is the key by which passwords are counted: the account in the lane of known
@@ -56,11 +57,11 @@ type party struct {
 	name  string
 }
 
-// claim has all that decides a password's place in its lane.
+// claim has everything that decides the place of a password in its lane.
 type claim struct {
 	party
 	level int
-	cores int // cores that hashing takes; zero: one
+	cores int // how many cores hashing takes; zero: one
 }
 
 type waiter struct {
@@ -97,8 +98,8 @@ func (t *turns) verdict(c claim, ok bool) error {
 	return errNoTurn
 }
 
-// abandon takes w out of its lane and returns err, unless its turn or its refusal came
-// meanwhile.
+// abandon removes w from its lane and returns err. If w got its turn or its refusal
+// meanwhile, that counts instead.
 func (t *turns) abandon(w *waiter, err error) error {
 	t.mu.Lock()
 	lane := t.laneOf(w.known)

@@ -1,10 +1,10 @@
-// Package keyseal seals the route key, so that somebody who reads the store, or a backup
-// of it, cannot make tickets and tokens. Routes keep the route key in the store if none
-// is configured. They seal it under keys that are derived from the cluster key, which the
-// store does not have.
+// Package keyseal seals (encrypts) the route key, so that somebody who reads the store,
+// or a backup of it, cannot make tickets and tokens. Routes keep the route key in the
+// store if none is configured. They seal it under keys that are derived from the cluster
+// key, which the store does not have.
 //
 // A sealed route key has a name, which is a hash of it, and a box (AES-256-GCM). The name
-// stays when the route key is sealed again under another key.
+// stays the same when the route key is sealed again under another key.
 package keyseal
 
 import (
@@ -19,15 +19,16 @@ import (
 	"strings"
 )
 
-// Errors that ErrKey covers mean that the route has not the keys of the other routes.
+// If an error wraps ErrKey, the route does not have the keys of the other routes.
 var (
-	// ErrKey is wrapped by ErrNoKey and ErrOtherKey.
+	// ErrKey means that the route key cannot be opened. ErrNoKey and ErrOtherKey wrap it.
 	ErrKey = errors.New("route key cannot be opened")
 	// ErrNoKey means that the route key is sealed, and this process has no key at all.
 	ErrNoKey = fmt.Errorf("%w: it is sealed, and there is no key to open it", ErrKey)
 	// ErrOtherKey means that none of the keys of this process opens the box.
 	ErrOtherKey = fmt.Errorf("%w: it is sealed under another key", ErrKey)
-	// ErrMalformed means that a text is no box, or has another route key than its name says.
+	// ErrMalformed means that a text is no box, or that its route key does not match its
+	// name.
 	ErrMalformed = errors.New("route key is malformed")
 )
 
@@ -45,8 +46,8 @@ type Seal struct {
 	keys func() [][]byte
 }
 
-// New returns a Seal. The function keys returns the present keys of 32 bytes, the one that
-// seals first. All of them open. It must not block.
+// New returns a Seal. The function keys returns the present keys, of 32 bytes each, and
+// must not block. The first one is for sealing, and all of them are for opening.
 func New(keys func() [][]byte) *Seal { return &Seal{keys: keys} }
 
 // Name returns the name of a route key, which reveals nothing of a random one.
@@ -58,7 +59,8 @@ func Name(routeKey []byte) string {
 	return hex.EncodeToString(name)
 }
 
-// First returns a name of the key that seals, so that the caller can see when it changes.
+// First returns a name of the key for sealing, so that the caller notices when that key
+// changes.
 func (s *Seal) First() string { return Name(s.keys()[0]) }
 
 // Close seals a route key, and returns its name and the box. Each call makes another box.
@@ -69,7 +71,8 @@ func (s *Seal) Close(routeKey []byte) (name, box string) {
 }
 
 // Open returns the route key with this name that is in the box. The result first is true
-// if the key that seals now has sealed it. Errors are ErrOtherKey, or wrap ErrMalformed.
+// if the box was sealed with the present key for sealing. Errors are ErrOtherKey, or wrap
+// ErrMalformed.
 func (s *Seal) Open(name, box string) (routeKey []byte, first bool, err error) {
 	text, ok := strings.CutPrefix(box, form)
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
@@ -93,11 +96,11 @@ func (s *Seal) Open(name, box string) (routeKey []byte, first bool, err error) {
 func box256(key []byte) cipher.AEAD {
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		panic("keyseal: " + err.Error()) // the key has another length: a programmer's mistake
+		panic("keyseal: " + err.Error()) // only a key of another length fails, which is a programmer's mistake
 	}
 	box, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		panic("keyseal: " + err.Error()) // AES has the block size that it wants
+		panic("keyseal: " + err.Error()) // this cannot fail, because AES has the right block size
 	}
 	return box
 }

@@ -53,7 +53,7 @@ func balancerRequest(ctx context.Context, payload []byte) (*http.Request, error)
 	}.request(ctx)
 }
 
-// balancerQuery puts the query together. Names and values in the event are still
+// balancerQuery returns the query of a request. Names and values in the event are still
 // escaped.
 func balancerQuery(e events.ALBTargetGroupRequest) string {
 	values := e.MultiValueQueryStringParameters

@@ -15,9 +15,9 @@
 //
 //   - Payload 2.0 joins header fields of one name by commas. They stay joined, because
 //     a value may have commas of its own. Cookies come in a separate list.
-//   - A stage other than $default stands in front of the path, and is taken off. So a
+//   - A stage other than $default is the first part of the path, and is removed. So a
 //     stage must not have the name of the first part of a path, such as "v1".
-//   - ALB passes the query in a map, still escaped. Its names are put in order.
+//   - ALB passes the query in a map, still escaped. The package sorts its names.
 //   - A body is base64 when the event says so.
 //
 // An answer's body is sent as text if it is UTF-8, and as base64 otherwise. A handler
@@ -28,9 +28,9 @@
 // # Time and failure
 //
 // The handler's context ends [Config.Margin] before Lambda would end the invocation. So
-// if the store does not answer, there is still time for an error answer. A handler that
-// panics answers 500, and the instance lives on. An answer that is too large for the
-// front end (1 MB for ALB, 6 MB for the others) becomes a 413.
+// if the store does not answer, there is still time for an error answer. If a handler
+// panics, the answer is 500, and the instance continues. An answer that is too large for
+// the front end (1 MB for ALB, 6 MB for the others) becomes a 413.
 //
 // The package has one goroutine: AWS's loop, which [Function.Serve] starts. Between
 // invocations the process is frozen, so goroutines that a handler leaves running stand

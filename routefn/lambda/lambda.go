@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// ErrEvent is wrapped by Invoke's error for an event that is no HTTP request.
+// ErrEvent means that an event is no HTTP request. The error of Invoke wraps it.
 var ErrEvent = errors.New("event is neither an HTTP request of payload 2.0 nor one of a load balancer")
 
 // Config configures a Function. Handler is required.
@@ -50,8 +50,8 @@ func New(c Config) (*Function, error) {
 	return &Function{cfg: c}, nil
 }
 
-// A front is one of the front ends: how its events become requests, and the form in
-// which it reads answers.
+// A front is one of Lambda's front ends. It knows how events become requests, and in
+// which form the front end expects answers.
 type front struct {
 	request func(ctx context.Context, payload []byte) (*http.Request, error)
 	answer  func(a *answer) any

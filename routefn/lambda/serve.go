@@ -6,17 +6,17 @@ import (
 	aws "github.com/aws/aws-lambda-go/lambda"
 )
 
-// RuntimeAPI is the environment variable that Lambda sets: the address from which a
-// program gets its events.
+// RuntimeAPI is the environment variable in which Lambda passes the address of the
+// runtime API. From there a program gets its events.
 const RuntimeAPI = "AWS_LAMBDA_RUNTIME_API"
 
 // Serve fetches events from the runtime API and answers them. It blocks until ctx ends.
 // An event that is not an HTTP request is logged, and its invocation fails.
 //
 // AWS's package has the loop, and the loop ends only with the process. When Serve
-// returns, the loop still waits for an event, so the program has to end. No invocation
-// is cut off by that, because Lambda ends a process only between invocations. If the
-// runtime API goes away, the loop ends the process by itself.
+// returns, the loop still waits for an event, so the program has to end. That cuts off no
+// invocation, because Lambda ends a process only between invocations. If the runtime API
+// goes away, the loop ends the process by itself.
 func (f *Function) Serve(ctx context.Context) {
 	go aws.Start(loop{f})
 	<-ctx.Done()

@@ -1,17 +1,17 @@
-// Package limit has the numbers that bound what one account, one group and one address
-// may cost others. It reads them from a file. Package record counts and refuses.
+// Package limit has the limits for one account, one group and one address, which protect
+// all others. It reads them from a file. Package record counts and refuses.
 //
-// A file has one limit a line, "name = value", in any order. Lines that are empty or
-// begin with # do not count. A limit that is not named keeps its default:
+// A file has one limit per line, "name = value", in any order. Empty lines and lines that
+// begin with # are ignored. A limit that is not named keeps its default:
 //
 //	messages     = 20/s burst 200   # sent by an account
 //	group-member = 10/s burst 100   # messages of one member to one group
 //	group        = 100/s burst 500  # messages of all members to one group
 //
-// [Names] returns all names, and LIMITS.md tells what they bound.
+// [Names] returns all names, and LIMITS.md says what they bound.
 //
 // A rate is a number per s, min, h or d. Its burst is how many may come at once after a
-// pause. If no burst is given, it is ten times the number for a rate per second, and
-// the number itself for any other rate. The value off removes a limit. The limit inbox
-// has no number: it is on or off.
+// pause. If no burst is given, it is ten times the number for a rate per second, and the
+// number itself for any other rate. The value off removes a limit. The limit inbox has no
+// number, but is on or off.
 package limit

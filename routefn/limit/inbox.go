@@ -1,16 +1,16 @@
 package limit
 
-// Places are the places of an inbox for messages that wait: no device of its owner has
-// fetched them yet. All, Sender and Strangers are numbers of messages.
+// Places says how many messages may wait in an inbox, which means that no device of its
+// owner has fetched them yet.
 type Places struct {
 	All       int // of all senders together
-	Sender    int // of one sender
-	Strangers int // of all senders together who are no contacts of the owner
+	Sender    int // messages of one sender
+	Strangers int // messages of all senders together who are no contacts of the owner
 }
 
 // PlacesOf returns the places of an inbox that keeps count messages. One sender has a
-// tenth of them. All strangers together have half. So however many strangers conspire,
-// contacts can still write.
+// tenth of them. All strangers together have half. So even if very many strangers write,
+// contacts can still write, too.
 func PlacesOf(count int) Places {
 	return Places{All: max(1, count), Sender: max(1, count/10), Strangers: max(1, count/2)}
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Rate bounds how often something may happen: Burst times at once after a pause, and
-// once in each Every after that. The zero Rate bounds nothing.
+// Rate bounds how often something may happen. After a pause it may happen Burst times at
+// once, and then once per Every. The zero Rate bounds nothing.
 type Rate struct {
 	Every time.Duration
 	Burst int
@@ -19,7 +19,7 @@ func (r Rate) On() bool { return r.Burst > 0 }
 // Full is how long an empty budget takes to fill up.
 func (r Rate) Full() time.Duration { return time.Duration(r.Burst) * r.Every }
 
-// String returns the rate as a file has it.
+// String returns the rate in the form of a file.
 func (r Rate) String() string {
 	if !r.On() {
 		return off
@@ -35,12 +35,11 @@ func (r Rate) String() string {
 // per returns the rate of n times in each unit of time.
 func per(n int, unit time.Duration, burst int) Rate { return Rate{unit / time.Duration(n), burst} }
 
-// Limits are all limits. They hold for all routes together, because the store counts. The
-// zero Limits bound nothing. A block of addresses counts as one address: see
-// sourceip.Block.
+// Limits has all limits. Each is for all routes together, because the store counts. The
+// zero Limits has no limit. A block of addresses counts as one address (sourceip.Block).
 type Limits struct {
 	Messages    Rate // messages that one account sends, to all receivers together
-	GroupMember Rate // messages of one member to one group, everyone's too
+	GroupMember Rate // messages of one member to one group, including the group of everyone
 	Group       Rate // messages of all members to one group
 	Receivers   Rate // users to whom an account writes for the first time
 	Groups      Rate // groups that one account makes
@@ -48,8 +47,8 @@ type Limits struct {
 	Refreshes   Rate // refresh tokens that an account uses
 	Reports     Rate // messages that an account reports to moderators
 
-	// Inboxes makes full inboxes refuse messages, instead of removing others that nobody
-	// has fetched. See PlacesOf.
+	// Inboxes makes full inboxes refuse new messages, so that they need not drop messages
+	// which no device has fetched. See PlacesOf.
 	Inboxes bool
 
 	// WrongPasswords bounds the wrong passwords for one account that come from strange
@@ -67,7 +66,7 @@ type Limits struct {
 	Registrations Rate
 }
 
-// Default returns the limits that hold unless a file says otherwise.
+// Default returns the limits that are used unless a file changes them.
 func Default() Limits {
 	return Limits{
 		Messages:    per(20, time.Second, 200),

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// off is the value that ends a limit. on is the other value of one without a number.
+// off is the value that removes a limit. For a limit without a number, on is the other
+// value.
 const (
 	off = "off"
 	on  = "on"
@@ -33,7 +34,7 @@ type setting struct {
 	value value
 }
 
-// value is what a limit is set to.
+// value is the value of a limit, which can be set from a text.
 type value interface {
 	fmt.Stringer
 	set(word string) error
@@ -137,7 +138,7 @@ func Parse(text string) (Limits, error) {
 
 var errRate = errors.New("want N/s, N/min, N/h or N/d, perhaps with burst N, or off")
 
-// set takes a value such as "20/s burst 200".
+// set sets the rate from a text such as "20/s burst 200".
 func (r *Rate) set(value string) error {
 	if value == off {
 		*r = Rate{}

@@ -12,8 +12,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/queue"
 )
 
-// commonCodes are the codes whose counters exist, at zero, before the first such
-// request, because alerts are likely to use them.
+// commonCodes are the codes whose counters exist from the start, with the value zero,
+// because alerts are likely to use them.
 var commonCodes = []string{
 	proto.OK.String(), proto.Invalid.String(), proto.Unauthorized.String(), proto.Unavailable.String(),
 	proto.Unknown.String(), proto.Overloaded.String(), "panic",
@@ -180,7 +180,7 @@ func (m *Metrics) Served(useCase, code string, took time.Duration) {
 	m.seconds.WithLabelValues(useCase).Observe(took.Seconds())
 }
 
-// Expect makes the metrics of a use case at zero, before its first request.
+// Expect makes the metrics of a use case before its first request, with the value zero.
 func (m *Metrics) Expect(useCase string) {
 	m.seconds.WithLabelValues(useCase)
 	for _, code := range commonCodes {

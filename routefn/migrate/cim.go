@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	receivers = 50    // users whose lists are read at a time
-	page      = 1_000 // messages of one list that are read at a time
-	fetched   = 2_000 // messages that are in memory at a time
+	receivers = 50    // how many users' lists are read at a time
+	page      = 1_000 // how many messages of one list are read at a time
+	fetched   = 2_000 // how many messages are in memory at a time
 )
 
 // FromCIM imports accounts from the Redis of CIM's own routes, and the messages there
 // that wait for their receivers. It changes none of CIM's keys, so source and cfg.Store
-// may be one database. It blocks until all is done or ctx ends. If there is an error,
-// the Result counts all that was done before, and another call continues. The ids of
-// all accounts are in memory, eight bytes each.
+// may be one database. It blocks until all is done or ctx ends. If there is an error, the
+// Result counts everything that was done before it, and another call continues. The ids
+// of all accounts are in memory, eight bytes each.
 func FromCIM(ctx context.Context, cfg Config, source *cimsource.Source) (Result, error) {
 	im, err := newImporter(ctx, cfg)
 	if err != nil {
@@ -201,8 +201,8 @@ func (c *fromCIM) take(ctx context.Context, parts []part) error {
 	return c.unload(ctx, &load)
 }
 
-// refuses returns the reason to leave out a message of a user's list; empty: there is
-// none.
+// refuses returns the reason to leave out a message of a user's list, or an empty text if
+// there is none.
 func (c *fromCIM) refuses(user int64, m cimsource.Message) string {
 	switch sender := c.people[m.From]; {
 	case m.Err != nil:

@@ -7,12 +7,12 @@
 // # DESIGN
 //
 // An import that was killed starts again from the beginning and skips everything that
-// exists already. So no progress has to be recorded. An account exists if its name and
-// its id point at each other. A membership exists if the group's slot has it. A message
-// exists if it stands in the log, or in the list of messages that were imported into
-// the log. The step that stores a message also adds it to that list (see import.lua).
-// So a second run, however late, adds only data that the source received since. Imports
-// from several sources do not disturb each other.
+// exists already. So no progress has to be recorded. An account exists if its name leads
+// to its id, and the id to the name. A membership exists if the group's slot has it. A
+// message exists if it is in the log, or in the list of messages that were imported into
+// the log. The step that stores a message also adds it to that list (see import.lua). So
+// even a much later second run adds only data that the source received since the first
+// one. Imports from several sources do not disturb each other.
 //
 // An account whose id or name belongs to another account is left out and reported,
 // together with the messages that it wrote and that wait for it. So no message is shown

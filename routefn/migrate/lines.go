@@ -18,10 +18,10 @@ import (
 	"github.com/cim-go/cim/routefn/record/transfer"
 )
 
-// FromLines imports JSON lines. It stops at the first line that cannot be read. Then
-// its error wraps format.ErrLine and names the line, and all lines before it are
-// imported. It blocks until all is done or ctx ends. If there is an error, the Result
-// counts all that was done before. To continue, call FromLines again with all lines.
+// FromLines imports JSON lines. It stops at the first malformed line. Its error then
+// wraps format.ErrLine and names the line. All lines before that one are imported. It
+// blocks until all is done or ctx ends. If there is an error, the Result counts all that
+// was done before. To continue, call FromLines again with all lines.
 func FromLines(ctx context.Context, cfg Config, r io.Reader) (Result, error) {
 	im, err := newImporter(ctx, cfg)
 	if err != nil {
@@ -381,7 +381,7 @@ func (f *fromLines) planned(ctx context.Context, lines []format.Line) error {
 	return nil
 }
 
-// refuses returns the reason to leave out a message; empty: there is none.
+// refuses returns the reason to leave out a message, or an empty text if there is none.
 func (f *fromLines) refuses(to transfer.Backlog, m transfer.Message) string {
 	var reasons []string
 	for _, part := range [][2]string{

@@ -20,7 +20,7 @@ type Config struct {
 	Store *record.Store
 	Dry   bool // write nothing
 
-	MaxText   int           // bytes; zero: proto.MaxText, the default of routes
+	MaxText   int           // the longest text of a message, in bytes; zero: proto.MaxText, the default of routes
 	KeepAge   time.Duration // older messages are left out; zero: 14 days
 	KeepCount int64         // messages that a log keeps; zero: 10,000
 	Patience  time.Duration // how long to wait for a store that does not answer; zero: 30 s
@@ -31,8 +31,8 @@ type Config struct {
 
 // Count has the results for one kind of data.
 type Count struct {
-	New  int64 `json:"new"`   // imported, or would be in a dry run
-	Had  int64 `json:"there"` // were there already
+	New  int64 `json:"new"`   // how many were imported, or would be without Dry
+	Had  int64 `json:"there"` // how many existed already
 	Left int64 `json:"left"`  // left out
 }
 
@@ -45,8 +45,8 @@ type Result struct {
 	Details  Count `json:"details"` // what only the export of one account has, such as its contacts
 
 	Passwords int64 `json:"passwords"` // existing accounts without a password that have got one
-	Locked    int64 `json:"locked"`    // accounts without a password, which cannot be logged in to in password mode
-	Long      int64 `json:"long"`      // logs with more messages than are kept; their oldest ones will go
+	Locked    int64 `json:"locked"`    // accounts without a password; nobody can log in to them in password mode
+	Long      int64 `json:"long"`      // logs that have more messages than a log keeps; the oldest of these will be removed
 }
 
 // Lefts returns how many accounts, groups, members, messages and details were left out.
@@ -99,7 +99,7 @@ const (
 	stepTexts = 1 << 20         // bytes of messages at a time
 	stepCount = 2_000           // messages or lines at a time
 	pause     = time.Second / 2 // before a retry, if the store did not answer
-	known     = 200_000         // how many people are remembered
+	known     = 200_000         // how many users are remembered
 
 	kindMessages = "messages" // in Left: several messages
 )
@@ -109,7 +109,7 @@ type importer struct {
 	Config
 	Result
 	now    int64            // when the import began, in ms by the store's clock
-	people map[int64]person // people who are remembered
+	people map[int64]person // users who are remembered
 	listed bool             // all accounts are counted already
 }
 
@@ -150,7 +150,7 @@ func (im *importer) again(ctx context.Context, f func() error) error {
 // person is a user from whom or to whom messages may be imported.
 type person struct {
 	name string
-	bad  string // why messages from or to the user are not imported; empty: they are
+	bad  string // why messages from or to the user are left out; empty: they are imported
 }
 
 // meetAs remembers a user, and forgets others if there are too many. It never forgets a
@@ -167,8 +167,8 @@ func (im *importer) meetAs(user int64, who person) {
 	im.people[user] = who
 }
 
-// checkAccount returns the reason why an account cannot be imported; empty: there is
-// none.
+// checkAccount returns the reason why an account cannot be imported, or an empty text if
+// there is none.
 func checkAccount(user int64, name string) string {
 	if user <= 0 || user > proto.MaxUser {
 		return fmt.Sprintf("its id is none: ids are 1 to %d", proto.MaxUser)
@@ -210,7 +210,7 @@ func (im *importer) accounts(ctx context.Context, list []record.Account, lines [
 		case accounts.ImportNew:
 			im.Accounts.New++
 		case accounts.ImportThere:
-			if im.listed { // the user was counted before, and forgotten
+			if im.listed { // the user was counted before, but is not remembered any more
 				continue
 			}
 			im.Accounts.Had++
@@ -243,8 +243,8 @@ func lineOf(lines []int64, i int) int64 {
 	return 0
 }
 
-// clash returns the reason why acc cannot be imported: the parameter other, an account
-// that exists here, has its id or its name.
+// clash returns the reason why acc cannot be imported. The existing account other has the
+// same id or the same name.
 func clash(acc, other record.Account) string {
 	if other.Name == "" {
 		return "the account was deleted here, and no other one gets its id"
@@ -255,7 +255,8 @@ func clash(acc, other record.Account) string {
 	return fmt.Sprintf("the name belongs to %d here", other.User)
 }
 
-// checkMessage returns the reason not to import a message; empty: there is none.
+// checkMessage returns the reason not to import a message, or an empty text if there is
+// none.
 func (im *importer) checkMessage(m transfer.Message) string {
 	switch {
 	case len(m.Text) > im.MaxText:
@@ -274,7 +275,7 @@ type load struct {
 	count int
 }
 
-// add adds a message to those for the log that to names.
+// add adds a message to the messages for the log that to names.
 func (l *load) add(to transfer.Backlog, m transfer.Message) {
 	key := [2]int64{to.User, to.Group}
 	i, ok := l.of[key]
@@ -293,7 +294,7 @@ func (l *load) add(to transfer.Backlog, m transfer.Message) {
 func (l *load) full() bool { return l.count >= stepCount || l.bytes >= stepTexts }
 
 // unload imports the messages of l, those of each log in order, and counts them. It
-// leaves out messages that a log does not take.
+// leaves out messages that a log refuses.
 func (im *importer) unload(ctx context.Context, l *load) error {
 	logs := l.logs
 	*l = load{}

@@ -11,7 +11,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/reports"
 )
 
-// mostListed bounds a page. The texts of so many messages are a few MB at most.
+// mostListed is the largest number of reports in a page. Their texts have a few MB at
+// most.
 const mostListed = 50
 
 // permit returns an error unless the caller is a moderator or an operator.
@@ -43,7 +44,7 @@ func (r *Requests) List(ctx context.Context, caller token.Token, q url.Values) (
 	return answer, nil
 }
 
-// Shown returns a report as moderators see it.
+// Shown returns a report in the form in which moderators get it.
 func Shown(one reports.Report) proto.Report {
 	m := one.Message
 	answer := proto.Report{

@@ -68,7 +68,7 @@ func note(text string) error {
 }
 
 // read reads a message as the caller may pull it. The error is reports.ErrNoMessage if
-// there is none, whatever the reason.
+// the message does not exist, and also if the caller may not read it.
 func (r *Requests) read(ctx context.Context, caller int64, at proto.Position) (*proto.Stored, error) {
 	before := proto.Position{Log: at.Log, Epoch: at.Epoch, Number: at.Number - 1}
 	pulled, err := r.Store.Pull(ctx, caller, before, 1)

@@ -72,9 +72,9 @@ func onlyOne(r rune) rune {
 	return plain[0]
 }
 
-// skeleton returns the letters and digits that people read in a name. Two names with
-// the same skeleton look alike. That is the skeleton of UTS 39, section 4, without
-// differences in case, accents, spaces and punctuation.
+// skeleton returns the letters and digits that people read in a name. Two names with the
+// same skeleton look alike. This is the skeleton of UTS 39, section 4, but it also
+// ignores case, accents, spaces and punctuation.
 func skeleton(name string) string {
 	var looks strings.Builder
 	for _, r := range norm.NFKD.String(name) {
@@ -110,9 +110,9 @@ func reserved(name string) error {
 	return nil
 }
 
-// looksLikeID reports whether people may read a name as a number. They may if it has a
-// digit, and if all its characters are digits, characters that look like digits, or
-// spaces.
+// looksLikeID reports whether people may read a name as a number. They may do so if the
+// name has a digit, and all its characters are digits, characters that look like digits,
+// or spaces.
 func looksLikeID(name string) bool {
 	digits := 0
 	for _, r := range norm.NFKC.String(name) {

@@ -1,5 +1,5 @@
 // Package naming decides which names new accounts and groups may have. It refuses names
-// that users may take for the system, for an id, or for a mark of the terminal or the
+// that look to users like the system, like an id, or like a mark of the terminal or the
 // page.
 //
 // A new name is stored in Unicode's normal form C ([Normal]). [Account] and [Group] refuse
@@ -9,10 +9,11 @@
 //     fillers, and more than four combining marks on one character;
 //   - reserved names, and names that look like one (confusable.go);
 //   - names that look like an id, because people type ids and names at the same place;
-//   - names that begin like a mark, or that end or go on like "bob: ".
+//   - names that begin like a mark, or that contain something like the beginning of a
+//     message, "bob: ".
 //
 // Existing names stay valid. A login, a search or an import first looks for the name
-// exactly as it is written. Such a name is not judged here.
+// exactly as it is written. This package does not check such a name.
 //
 // The package is pure. Its errors are *proto.Error with the code Invalid.
 package naming

@@ -40,8 +40,8 @@ func Group(name string) (string, error) {
 	return name, reserved(name)
 }
 
-// shape refuses a name for its characters: for invisible ones, for too many combining
-// marks, and for punctuation that makes the name look like something else.
+// shape refuses a name with invisible characters, with too many combining marks, or with
+// punctuation that makes the name look like something else.
 func shape(name string) error {
 	if err := check.Name(name); err != nil {
 		return err

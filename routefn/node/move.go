@@ -24,12 +24,12 @@ func (n *Requests) Move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveA
 	if err != nil {
 		return nil, err
 	}
-	if !servesBeside(view, q.Origin.Node) { // so that no numbers are issued in vain
+	if !servesBeside(view, q.Origin.Node) { // otherwise numbers would be issued in vain
 		return nil, proto.Err(proto.NoNode, "")
 	}
 	answer := &proto.MoveAnswer{Items: make([]*proto.Moved, len(q.Items))}
 	var list []record.Issuing
-	var places []int // the index of each in q.Items
+	var places []int // for each of them, the index in q.Items
 	for i, item := range q.Items {
 		if err := n.checkMove(item, q.Origin.Node); err != nil {
 			answer.Items[i] = &proto.Moved{Code: int32(n.cfg.Codes.Of(err).Code)}

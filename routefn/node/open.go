@@ -18,11 +18,11 @@ import (
 // accountsAtATime bounds how many accounts one report looks up at a time.
 const accountsAtATime = 16
 
-// reportOpened makes the admissible sessions live. First it enters the node for the group
-// of everyone, in one step with reading the newest number of the group's log. So each
-// message to everyone is either counted in that number or pushed to this node. The groups
-// of a user are either listed in the answer, for a node that then enters them itself
-// (reportEntered), or entered here.
+// reportOpened makes the admissible sessions live. First it enters the node into the
+// group of everyone, and in the same step reads the newest number of the group's log. So
+// each message to everyone is either counted in that number or pushed to this node. The
+// groups of a user are either listed in the answer, for a node that then enters them
+// itself (reportEntered), or entered here.
 func (n *Requests) reportOpened(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
 	answer := &proto.ReportAnswer{Opened: make([]*proto.Opened, len(q.Opened))}
 	b := n.admissible(ctx, q, answer)
@@ -38,7 +38,7 @@ func (n *Requests) reportOpened(ctx context.Context, q *proto.ReportRequest) (*p
 	newest := []proto.Position{everyone.Newest}
 	answer.Groups = proto.Marks(newest)
 	for i := range b.list {
-		b.list[i].Start = everyone.Newest // where devices begin that have no cursor in everyone's log
+		b.list[i].Start = everyone.Newest // the place at which a device without a cursor begins in everyone's log
 	}
 	opened := n.open(ctx, b)
 	groups := make([][]proto.Position, len(opened))
@@ -58,12 +58,12 @@ func (n *Requests) reportOpened(ctx context.Context, q *proto.ReportRequest) (*p
 	return answer, nil
 }
 
-// openings are the openings of a report that go to the store. The slices have the same
+// openings has those openings of a report that go to the store. The slices have the same
 // length.
 type openings struct {
 	list   []record.Opening
-	places []int    // the index of each in the report
-	again  []bool   // it is a CIM connection that was reported before
+	places []int    // the index of each opening in the report
+	again  []bool   // whether it is a CIM connection that was reported before
 	names  []string // of the users
 }
 
@@ -98,9 +98,9 @@ func (n *Requests) admissible(ctx context.Context, q *proto.ReportRequest, answe
 	return b
 }
 
-// checkCIM checks a CIM connection, which proves nothing. Its id and name must belong
-// to one account. If there is no such account, checkCIM makes it, because a route of
-// CIM's may have registered the user. CIM's routes keep accounts in another form.
+// checkCIM checks a CIM connection, which has no ticket. Its id and name must belong to
+// one account. If there is no such account, checkCIM makes it, because one of CIM's own
+// routes may have registered the user. These keep accounts in another form.
 func (n *Requests) checkCIM(ctx context.Context, s *proto.Session) error {
 	if check.Name(s.Name) != nil {
 		return identity.ErrMismatch
@@ -121,7 +121,7 @@ func (n *Requests) checkCIM(ctx context.Context, s *proto.Session) error {
 const clockError = 2 * time.Hour
 
 // lostSince reports whether the store may have lost something after the user registered.
-// An id below proto.RandomUser is the time of the registration. Other ids do not tell
+// An id below proto.RandomUser is the time of the registration. Other ids do not contain
 // that time. So after a loss, their users count as registered before the loss. If the
 // store does not answer, the result does not matter, because then no account can be made.
 func (n *Requests) lostSince(user int64) bool {
@@ -203,11 +203,11 @@ func (n *Requests) openRestored(ctx context.Context, b openings, opened []record
 }
 
 // openInPlaceOfGone is for openings of CIM connections that were refused because their
-// device counts as connected. It asks the nodes of the earlier connections, all at
-// once. If an earlier connection is gone, it repeats the opening in its place. If the
-// earlier connection is at the same node, and the opening was reported before, then
-// both are the same connection. The answer to its first report was lost, and its number
-// with it.
+// device counts as connected. It asks the nodes of the earlier connections, all at the
+// same time. If an earlier connection is gone, it repeats the opening so that the new
+// connection replaces the earlier one. If the earlier connection is at the same node, and
+// the opening was reported before, then both are the same connection. The answer to its
+// first report was lost, and its number with it.
 func (n *Requests) openInPlaceOfGone(ctx context.Context, b openings, opened []record.Opened) {
 	var g errgroup.Group
 	g.SetLimit(nodes.AtATime)

@@ -40,7 +40,7 @@ func (n *Requests) Reconcile(ctx context.Context, q *proto.ReconcileRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	away := make(map[record.Held]bool) // not live at the node
+	away := make(map[record.Held]bool) // connections that are not live at the node
 	for _, d := range differences {
 		answer.Differences = append(answer.Differences, n.difference(d))
 		if d.Verdict == proto.Verdict_DISPLACED || d.Verdict == proto.Verdict_UNKNOWN {
@@ -51,8 +51,8 @@ func (n *Requests) Reconcile(ctx context.Context, q *proto.ReconcileRequest) (*p
 	return answer, nil
 }
 
-// renewProofs puts proofs into the answer for the sessions that are live at the node, if
-// proofs end. The slices have the same length.
+// If proofs expire, renewProofs puts new proofs into the answer, for the sessions that
+// are live at the node. The slices have the same length.
 func (n *Requests) renewProofs(q *proto.ReconcileRequest, held []record.Held, places []int, away map[record.Held]bool, answer *proto.ReconcileAnswer) {
 	for j, i := range places {
 		h := q.Held[i]
@@ -86,14 +86,14 @@ func (n *Requests) renew(ctx context.Context, lease record.Lease, groups []int64
 	return nil
 }
 
-// difference returns the difference d in the form for the node. Its code tells the
-// client of the connection whether to log in again.
+// difference returns the difference d in the form for the node. From its code the client
+// of the connection learns whether to log in again.
 //
 // The store may have forgotten a connection in a failover and admitted another one
-// (Difference.Passed). If repeated logins are rejected, the forgotten one has the older
-// right. So its client is told to log in again, and displaces the other one. For a
-// while after a loss of the store, the clients of all displaced connections are told
-// that: see displacedCode.
+// (Difference.Passed). If repeated logins are rejected, the forgotten connection has
+// priority. So its code makes the client log in again, and displace the other connection.
+// For a while after a loss of the store, the clients of all displaced connections get
+// that code (displacedCode).
 func (n *Requests) difference(d record.Difference) *proto.Difference {
 	answer := &proto.Difference{User: d.Held.User, Device: d.Held.Device, Number: d.Held.Number, Verdict: d.Verdict}
 	if d.Verdict == proto.Verdict_BEHIND {

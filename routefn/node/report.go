@@ -14,13 +14,13 @@ import (
 //
 // Cursors go first, because a session whose number is closed moves no cursors any more.
 // There is one exception: a closed CIM session moves its cursors if the node saw that the
-// client had read everything when its connection ended. Openings and closings need no
-// order, because a number goes from issued to open to closed and never back. So an
-// opening that comes after its own closing is refused, in this report or in a late one. A
-// closing affects only its own number.
+// client had read everything when its connection ended. Openings and closings may come in
+// any order, because a number goes from issued to open to closed and never back. So an
+// opening that comes after its own closing is refused, in this report or in a later one.
+// A closing affects only its own number.
 //
 // If Report returns an error, the node reports everything again, in smaller parts, and
-// repeating is harmless. If one opening fails, or the entering of one group, its item
+// repeating is harmless. If one opening fails, or one group cannot be entered, its item
 // of the answer has the error. The others are done.
 func (n *Requests) Report(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
 	if err := n.reportAcked(ctx, q); err != nil {

@@ -21,7 +21,7 @@ import (
 	"github.com/cim-go/cim/routefn/storecheck"
 )
 
-// Counter counts reports of nodes on sessions that are not proved to be theirs.
+// Counter counts reports of nodes about sessions for which they have no proof.
 type Counter interface{ Inc() }
 
 // Config configures Requests. All fields are required.
@@ -38,7 +38,7 @@ type Config struct {
 	Nodes     *nodes.Client
 	Members   func(context.Context) (*ring.View, error) // errors are *proto.Error
 	Admission *admission.Limiter
-	Clocks    *skew.Clocks // are shown the nodes' clocks
+	Clocks    *skew.Clocks // compare this clock with the nodes' clocks
 	Unproven  Counter
 
 	Name      string // of this process

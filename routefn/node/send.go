@@ -14,12 +14,11 @@ import (
 // Send is POST /node/send. It stores the messages that a node's connections sent since
 // its last request. Each has its own answer.
 //
-// A sender's messages keep their order. The store takes all messages of a request that
-// go to one log, in their order, or none of them. So if a message fails and may be
-// retried, all that follow it into that log fail, too. A node has one such request in
-// flight. In the next one the failed messages come first, marked as repetitions.
-// Messages that the store may have lost with the end of its logs also come first: see
-// unseenLoss.
+// A sender's messages keep their order. The store takes all messages of a request that go
+// to one log, in their order, or none of them. So if a message fails and may be retried,
+// all later messages for that log fail, too. A node has one such request in flight. In
+// the next one the failed messages come first, marked as repetitions. Messages that the
+// store may have lost with the end of its logs also come first (unseenLoss).
 func (n *Requests) Send(ctx context.Context, q *proto.SendRequest) (*proto.SendAnswer, error) {
 	answer := &proto.SendAnswer{Items: make([]*proto.SendResult, len(q.Items))}
 	if lost := n.unseenLoss(q); lost != 0 {

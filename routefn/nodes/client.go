@@ -41,13 +41,14 @@ type Config struct {
 	Tokens *Tokens
 	Log    *slog.Logger
 	Plain  bool          // use no streams
-	Keys   *cert.Keyring // proves this route to nodes; nil: Tokens does
-	// ShowToken shows a token beside the proof of Keys, for nodes without a certificate.
+	Keys   *cert.Keyring // proves this route to nodes; nil: Tokens prove it
+	// ShowToken makes the Client send a token beside the proof of Keys, for nodes without
+	// a certificate.
 	ShowToken bool
 }
 
 // Client calls nodes. Make it with New; it is safe for concurrent use. It trusts the
-// addresses that it is given: they come from sessions in the store and from members,
+// addresses that callers pass. They come from sessions in the store and from members,
 // which only holders of the cluster's keys can write.
 type Client struct {
 	// Set by New and SetNear.
@@ -73,8 +74,8 @@ func New(c Config) *Client {
 	return &Client{cfg: c, contacts: contacts{log: c.Log}, streams: make(map[string]*nodeStream)}
 }
 
-// SetNear makes pushes to the node at address calls of the function push. It must be
-// called before all other methods.
+// SetNear is for a node in this process. Pushes to the node at address become calls of
+// the function push. It must be called before all other methods.
 func (n *Client) SetNear(address string, push func(*proto.PushRequest) *proto.PushAnswer) {
 	n.nearAt, n.near = address, push
 }
@@ -174,7 +175,7 @@ func (n *Client) forgetLocked(now time.Time) {
 	for address, s := range n.streams {
 		if now.Sub(s.used) > forgetAfter {
 			delete(n.streams, address)
-			s.Close() // it has no connection left: Close does not block
+			s.Close() // Close does not block, because the stream has no connection any more
 		}
 	}
 }
@@ -190,9 +191,8 @@ func (n *Client) Close() {
 	}
 }
 
-// Holds asks the node of session s whether it holds the session's connection. If the
-// node does not answer, Holds returns false. The question does not wait behind queued
-// pushes.
+// Holds asks the node of session s whether it holds the session's connection. If the node
+// does not answer, Holds returns false. The call does not wait behind queued pushes.
 func (n *Client) Holds(ctx context.Context, user int64, s record.Session) bool {
 	answer, err := n.Push(ctx, s.Addr, &proto.PushRequest{
 		Boot: s.Boot, Items: []*proto.PushItem{{User: user, Numbers: []int64{s.Number}}},
@@ -235,9 +235,9 @@ func (n *Client) exchange(ctx context.Context, method, address, path string, bod
 	n.authorize(r.Header, address, method, path, body)
 	if body != nil {
 		r.Header.Set("Content-Type", proto.ContentProtobuf)
-		// The header is not sent. It allows net/http to repeat the push if the node has
-		// closed an idle connection. That is safe, because a repeated push has no
-		// further effect.
+		// The value nil keeps net/http from sending the header. The header's presence
+		// allows net/http to repeat the push if the node has closed an idle connection.
+		// That is safe, because repeating a push has no further effect.
 		r.Header["Idempotency-Key"] = nil
 	}
 	response, err := n.cfg.HTTP.Do(r)

@@ -12,25 +12,26 @@ import (
 )
 
 const (
-	// ProbeEvery is how long a node without a stream counts as reachable after it took
-	// a connection. It is also the pause before an unreachable node is tried again.
+	// ProbeEvery is how long a node without a stream counts as reachable after it has
+	// accepted a connection. It is also the pause before an unreachable node is tried
+	// again.
 	ProbeEvery = time.Second
 	// maxLate is how many tries in a row must time out before a node counts as
-	// unreachable. So a node that is slow once keeps its users.
+	// unreachable. So a node that was slow only once keeps its users.
 	maxLate = 2
 	// lateTogether is the longest time between two timeouts that count as in a row.
 	lateTogether = 10 * time.Second
 )
 
 // forgetAfter is how long an unused stream or contact is kept. Nodes come and go, so
-// neither is kept for ever. The connection of an unused stream ends before that.
+// neither is kept for ever. The connection of an unused stream ends earlier by itself.
 const forgetAfter = 10 * time.Minute
 
 // contacts remembers which nodes can be reached. The zero contacts is ready.
 //
 // A node counts as unreachable at once if it refuses a connection, or if there is no
-// network route to its host. It also does after two timeouts in a row. If a connection
-// only ends, the node is tried again.
+// network route to its host. It also counts as unreachable after two timeouts in a row.
+// If a connection only ends, the node is tried again.
 type contacts struct {
 	log *slog.Logger // nil is silent
 
@@ -43,7 +44,7 @@ type contacts struct {
 type contact struct {
 	down    time.Time // when the node was found unreachable; zero: it is reachable
 	seen    time.Time // when the node last took a connection; only of a node without a stream
-	late    int       // tries in a row that timed out
+	late    int       // how many tries in a row timed out
 	lateAt  time.Time // when the last of these timed out
 	probing bool      // a try is under way
 }
@@ -85,7 +86,7 @@ func (c *contacts) mayAsk(address string) bool {
 	return true
 }
 
-// asked notes that a call, which mayAsk had allowed, has ended.
+// asked records that a call which mayAsk had allowed has ended.
 func (c *contacts) asked(address string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,7 +116,7 @@ func (c *contacts) note(address string, begun time.Time, err error) bool {
 	case definite(err):
 		c.lostLocked(known, address, now, err)
 		return false
-	case begun.Before(known.lateAt): // several callers waited for one try, which counts once
+	case begun.Before(known.lateAt): // several callers waited for the same try, which must count only once
 	case within(now, known.lateAt, lateTogether):
 		known.late, known.lateAt = known.late+1, now
 	default:
@@ -167,8 +168,8 @@ func (c *contacts) getLocked(address string, now time.Time) *contact {
 	return known
 }
 
-// The method failed records a failed call before which nobody called mayAsk. It counts
-// only if the error proves that no node is there.
+// The method failed records the error of a call for which mayAsk was not called. The
+// error counts only if it proves that no node is there.
 func (c *contacts) failed(address string, err error) {
 	if definite(err) {
 		c.note(address, wallClock(), err)

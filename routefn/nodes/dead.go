@@ -16,7 +16,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Life is one life of a node: the process that has this boot, at this address.
+// Life is one process of a node, from its start to its end. It has this boot, and runs at
+// this address.
 type Life struct {
 	Addr string
 	Boot uint64
@@ -24,13 +25,13 @@ type Life struct {
 
 // deadPause is the pause before another try if a connection to a node broke. When a
 // process ends, its connections close first, and its listener soon after. The next try
-// then finds that.
+// then finds that the listener is closed.
 const deadPause = 20 * time.Millisecond
 
-// Dead returns the lives that have certainly ended: their address refuses connections,
-// or another boot answers there. A node that is slow, cut off or of an earlier release
-// does not count as dead. Dead asks about all lives at once, and blocks for Timeout at
-// most.
+// Dead returns the lives that have certainly ended, because their address refuses
+// connections or another boot answers there. A node that is slow, cut off or of an
+// earlier release does not count as dead. Dead asks about all lives at once, and blocks
+// for Timeout at most.
 func (n *Client) Dead(ctx context.Context, lives []Life) map[Life]bool {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -68,7 +69,7 @@ func (n *Client) isDead(ctx context.Context, l Life) bool {
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			return true
 		}
-		if _, broke := errors.AsType[*url.Error](err); !broke { // something answers there
+		if _, broke := errors.AsType[*url.Error](err); !broke { // a server answers there
 			return false
 		}
 		select {

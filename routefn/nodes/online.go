@@ -50,8 +50,8 @@ func (n *Client) Online(ctx context.Context, members []ring.Member, page check.P
 
 // mergePages merges pages that begin after the same id into one page of at most limit
 // users. A node may return fewer users than requested although it has more. Then the
-// merged page ends at that node's last user. If it went on, the reader would skip the
-// rest of that node's users.
+// merged page ends at that node's last user. If the page continued, the reader would skip
+// the rest of that node's users.
 func mergePages(pages []proto.OnlineAnswer, limit int) proto.OnlineAnswer {
 	merged := proto.OnlineAnswer{Users: []proto.User{}}
 	horizon := proto.MaxUser

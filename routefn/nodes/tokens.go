@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// Tokens are the service tokens between nodes and routes. Requests to nodes have the
-// first token. Requests of nodes may have any of them. Call Set before all other
+// Tokens has the service tokens between nodes and routes. Requests to nodes carry the
+// first token. Requests from nodes may carry any of them. Call Set before all other
 // methods. Tokens is safe for concurrent use.
 type Tokens struct{ now atomic.Pointer[[]string] }
 
@@ -20,8 +20,8 @@ func (t *Tokens) Set(token string, others ...string) {
 // bearer returns the Authorization header of a request to a node.
 func (t *Tokens) bearer() string { return "Bearer " + (*t.now.Load())[0] }
 
-// Accept reports whether a request that shows this token comes from a node or a route.
-// It does if the token is one of t.
+// Accept reports whether a request with this token comes from a node or a route. That is
+// so if the token is one of t.
 func (t *Tokens) Accept(shown string) bool {
 	good := false
 	for _, token := range *t.now.Load() {

@@ -33,7 +33,7 @@ type Config struct {
 // A Placer places sessions on nodes. Make it with New; it is safe for concurrent use.
 type Placer struct {
 	cfg    Config
-	served atomic.Bool   // this route has seen a serving node: see serving
+	served atomic.Bool   // this route has seen a serving node, see serving
 	turn   atomic.Uint64 // counts placements, from a random start: see ring.Pick
 }
 
@@ -44,10 +44,10 @@ func New(c Config) *Placer {
 	return p
 }
 
-// MaxAvoid is the most nodes that a login may ask to avoid.
+// MaxAvoid is how many nodes a login may ask to avoid.
 const MaxAvoid = 16
 
-// A Place is the node to which a login is sent, and what its ticket says.
+// A Place is the node to which a login is sent, with the values for its ticket.
 type Place struct {
 	Member    ring.Member
 	Number    int64 // of the session
@@ -65,7 +65,7 @@ func (p *Placer) Place(ctx context.Context, who record.Issuing, avoid []string, 
 	if err != nil {
 		return Place{}, err
 	}
-	if view.Ring().Len() == 0 { // so that no number is issued in vain
+	if view.Ring().Len() == 0 { // otherwise a number would be issued in vain
 		return Place{}, proto.Err(proto.NoNode, "")
 	}
 	begun := time.Now()
@@ -85,10 +85,10 @@ func (p *Placer) Place(ctx context.Context, who record.Issuing, avoid []string, 
 }
 
 // mayDisplace is for a login that must not displace a connected device. The parameter
-// live is the device's session in the store, or nil. If the connection of that session
-// is gone, mayDisplace returns its number, so that a crash locks no device out. If the
-// connection is there, the error has the code Rejected. A session that opens in between
-// has another number, so it cannot be displaced.
+// live is the device's session in the store, or nil. If the connection of that session is
+// gone, mayDisplace returns the session's number, so that a crash does not lock out the
+// device. If the connection still exists, the error has the code Rejected. A session that
+// opens in between has another number, so it cannot be displaced.
 func (p *Placer) mayDisplace(ctx context.Context, user int64, live *record.Session) (int64, error) {
 	if live == nil {
 		return 0, nil
@@ -102,10 +102,11 @@ func (p *Placer) mayDisplace(ctx context.Context, user int64, live *record.Sessi
 // pickTimeout bounds how long Pick waits for nodes that do not answer.
 const pickTimeout = 2 * nodes.Timeout
 
-// Pick does what ring.Pick does, but avoids unreachable nodes, which stay in the list
-// of members for some seconds. Only the users of these nodes go elsewhere. Pick never
-// returns one of the members in gone. If no other member is reachable, it picks as if
-// all were. The parameter last names the node where the user was connected last.
+// Pick does what ring.Pick does, but avoids unreachable nodes, which stay in the list of
+// members for some seconds. Only the users of these nodes go elsewhere. Pick never
+// returns one of the members in gone. If no other member is reachable, it picks as if all
+// members were reachable. The parameter last names the node where the user was connected
+// last.
 func (p *Placer) Pick(ctx context.Context, view *ring.View, user int64, last string, avoid, gone []string) (member ring.Member, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, pickTimeout)
 	defer cancel()
@@ -116,7 +117,7 @@ func (p *Placer) Pick(ctx context.Context, view *ring.View, user int64, last str
 		if member, ok = ring.Pick(view, user, last, around, turn, p.cfg.Policy); !ok {
 			return first, false
 		}
-		if slices.Contains(around, member.ID) { // a node of avoid is better than one that is gone
+		if slices.Contains(around, member.ID) { // a node in avoid is better than a node that is gone
 			member, _ = ring.Pick(view, user, last, gone, turn, p.cfg.Policy)
 		}
 		if slices.Contains(gone, member.ID) {
@@ -133,7 +134,8 @@ func (p *Placer) Pick(ctx context.Context, view *ring.View, user int64, last str
 }
 
 // Routes and nodes often start together. So until a route has seen a serving node, a
-// login waits for up to firstNodeTimeout. It looks for a node once in firstNodeEvery.
+// login waits for up to firstNodeTimeout. Meanwhile it looks for a node once per
+// firstNodeEvery.
 const (
 	firstNodeTimeout = 5 * time.Second
 	firstNodeEvery   = 50 * time.Millisecond

@@ -18,15 +18,15 @@ func (p *Pusher) Begin() Batch { return Batch{p} }
 // node in this process.
 func (b Batch) Send() { b.to.start() }
 
-// Origin is the connection or device by which a message came. The message is not pushed
-// back to it, because it gets the message's position in the answer.
+// Origin is the connection or device from which a message came. The message is not pushed
+// back there, because the sender gets the message's position in the answer.
 type Origin struct {
 	User   int64
 	Device string
 	Number int64 // of the connection; zero if the message came over HTTP
 }
 
-// is reports whether the message came by the session s of the user, or over HTTP from
+// is reports whether the message came over the session s of the user, or over HTTP from
 // the device of s.
 func (o Origin) is(s record.Session) bool {
 	if o.Number != 0 {
@@ -47,8 +47,8 @@ func (b Batch) Deliver(from Origin, a *record.Appended) {
 			}
 			continue
 		}
-		// Two users may have equal numbers. So a number is left out of the sender's own
-		// copy only.
+		// Sessions of two users may have equal numbers. So the session's number is left
+		// out only for the sender's own copy.
 		var except int64
 		if c.User == from.User {
 			except = from.Number
@@ -61,10 +61,10 @@ func (b Batch) Deliver(from Origin, a *record.Appended) {
 	}
 }
 
-// Announce queues what follows from a change of a group. If the change appended an entry,
-// the entry goes to the nodes that hold members. The nodes that hold the user must fetch
-// the user's groups again. They also get the user's leaving. A node that never learned of
-// the joining finds out about the group from this entry alone.
+// Announce queues the pushes after a change of a group. If the change appended an entry,
+// the entry goes to the nodes that hold members. The nodes that hold the user get a
+// request to fetch the user's groups again. If the user left, they also get that entry,
+// because a node that never learned of the joining learns of the group only from it.
 func (b Batch) Announce(c *record.Changed) {
 	if c.Earlier != nil {
 		b.Announce(c.Earlier)
@@ -108,9 +108,9 @@ func (b Batch) Kick(user int64, s record.Session, code proto.Code) {
 	b.to.enqueue(s.Addr, push{boot: s.Boot, kick: kick, size: overhead})
 }
 
-// enqueueItem queues one item for the node at address. The item names the numbers of
-// sessions. If the node answers that it does not hold one of them, that session is
-// closed in the store.
+// enqueueItem queues one item for the node at address. The item has the numbers of
+// sessions. If the node answers that it does not hold one of them, the Pusher closes that
+// session in the store.
 func (p *Pusher) enqueueItem(address string, boot uint64, item *proto.PushItem, sessions []record.Session) {
 	p.enqueue(address, push{boot: boot, item: item, sessions: sessions, size: pushSize(item)})
 }

@@ -1,6 +1,6 @@
-// Package push sends items to nodes: entries of logs and delivery marks for their
-// connections, and the connections to close. It knows neither the use cases nor the
-// metrics.
+// Package push sends items to nodes. The items are entries of logs and delivery marks for
+// the nodes' connections, and requests to close connections. It knows neither the use
+// cases nor the metrics.
 //
 // A use case calls [Pusher.Begin], queues items by the methods of the [Batch], and
 // sends them by [Batch.Send], which it defers at the beginning:
@@ -17,8 +17,8 @@
 // counted (pusher.go, fail), and for a second nothing is queued for the node. If the
 // queue of a slow node is full, further items are dropped. In both cases, the next
 // request asks the node to reconcile (queue.go, reconcile). If none follows, the node
-// reconciles by itself within 30 s. So the node finds everything that it missed: the
-// log is the truth.
+// reconciles by itself within 30 s. So the node finds everything that it missed, because
+// the log has it all.
 //
 // Goroutines: one per node for which something is queued, until its queue is empty, and
 // one per answer of a node in this process that names lost sessions. Flush waits for

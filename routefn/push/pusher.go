@@ -36,9 +36,9 @@ type Observer interface {
 // A Pusher has a queue of items for each node, and sends them. Make it with New. It is
 // safe for concurrent use.
 //
-// A goroutine sends to a node while the node's queue is not empty. If the node is in
-// this process, the use case itself calls it. That call does not wait, so it needs no
-// goroutine.
+// While a node's queue is not empty, a goroutine sends to the node. If the node is in
+// this process, the use case itself calls it, without a goroutine, because that call does
+// not wait.
 type Pusher struct {
 	nodes    Nodes
 	sessions Sessions
@@ -179,7 +179,7 @@ func (p *Pusher) closeGone(address string, closings []record.Closing) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		for i, err := range p.sessions.CloseSessions(ctx, closings) {
-			if err != nil { // the next push finds that again
+			if err != nil { // the next push to the node finds the same sessions again
 				p.log.Debug("session that its node does not hold cannot be closed", "user", closings[i].User, "err", err)
 			}
 		}

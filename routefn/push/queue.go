@@ -18,7 +18,7 @@ const (
 	// maxRequest bounds one request, in bytes, so that a node can receive and answer it
 	// within 300 ms.
 	maxRequest = 1 << 20
-	// overhead is what counts for a push in addition to its encoded item, in bytes.
+	// overhead is how many bytes a push counts in addition to its encoded item.
 	overhead = 64
 	// pauseAfterFailure is how long nothing is queued for a node after a failed push.
 	pauseAfterFailure = time.Second
@@ -34,7 +34,7 @@ type Outcome string
 const (
 	Done      Outcome = "done"       // the node answered
 	Failed    Outcome = "failed"     // the node did not answer in time
-	LeftAlone Outcome = "left-alone" // the node failed another push a moment ago
+	LeftAlone Outcome = "left-alone" // another push to the node failed a moment ago
 	Overflow  Outcome = "overflow"   // too much waited for the node
 	Closed    Outcome = "closed"     // the Pusher was closed
 )
@@ -57,7 +57,7 @@ func pushSize(item *proto.PushItem) int { return overhead + pb.Size(item) }
 type queue struct {
 	pushes    []push
 	size      int       // bytes
-	sending   bool      // it is in Pusher.due, or a goroutine works on it
+	sending   bool      // the queue is in Pusher.due, or a goroutine works on it
 	reconcile bool      // a push was dropped, and the node was not asked to reconcile since
 	failed    time.Time // when a push failed last
 }
@@ -76,7 +76,7 @@ func (q *queue) add(next push, now time.Time) Outcome {
 	return ""
 }
 
-// paused reports whether the node failed a push a moment ago.
+// paused reports whether a push to the node failed a moment ago.
 func (q *queue) paused(now time.Time) bool {
 	return !q.failed.IsZero() && now.Sub(q.failed) < pauseAfterFailure && !now.Before(q.failed)
 }
@@ -119,7 +119,7 @@ func (q *queue) take() request {
 		q.pushes = nil // free the array
 	}
 	if len(r.pushes) > 0 {
-		q.reconcile = false // this request asks the node to reconcile; if it fails, the queue is asked again
+		q.reconcile = false // this request asks the node to reconcile; if it fails, fail sets reconcile again
 	}
 	return r
 }

@@ -7,8 +7,8 @@ const (
 )
 
 // MayAdd reports whether somebody may make a user a member of a group, rather than only
-// invite them. The parameter word says who may, as the user has said; empty: the user has
-// said nothing. contact reports whether the two are contacts.
+// invite them. The parameter word is the user's choice, or empty if the user has not
+// chosen. The parameter contact says whether the two are contacts.
 func (r Rules) MayAdd(word string, contact bool) bool {
 	switch word {
 	case "":
@@ -22,16 +22,17 @@ func (r Rules) MayAdd(word string, contact bool) bool {
 	}
 }
 
-// MayFind reports whether somebody may learn the name of a user from the id. word is what
-// the user has said; empty: nothing. known reports whether the two know each other.
+// MayFind reports whether somebody may learn the name of a user from the id. The
+// parameter word is the user's choice, or empty if the user has not chosen. The parameter
+// known says whether the two know each other.
 func (r Rules) MayFind(word string, known bool) bool {
 	return known || word == everyone || word == "" && !r.Closed
 }
 
-// Finders says who finds a user who has said nothing.
+// Finders returns who may find a user who has not chosen.
 func (r Rules) Finders() string { return r.Adders() }
 
-// Adders says who may add a user who has said nothing to groups.
+// Adders returns who may add a user who has not chosen to groups.
 func (r Rules) Adders() string {
 	if r.Closed {
 		return contacts

@@ -9,7 +9,7 @@ const (
 	ReadOnly              // reads, and writes nothing
 	Member
 	Admin
-	Owner // one user at most: the one who made the group, or to whom it was handed over
+	Owner // at most one user, who made the group or to whom it was handed over
 )
 
 var groups = [...]string{Stranger: "", ReadOnly: "read-only", Member: "member", Admin: "admin", Owner: "owner"}

@@ -29,20 +29,20 @@ func ParseSystem(name string) (System, bool) {
 // MayAppoint reports whether a user with the role s may give others roles in the system.
 func (s System) MayAppoint() bool { return s == Operator }
 
-// MayModerate reports whether a user with the role s may read what users report, and
-// decide about it.
+// MayModerate reports whether a user with the role s may read the reports of users, and
+// decide about them.
 func (s System) MayModerate() bool { return s >= Moderator }
 
-// Rules say what a cluster demands. The zero Rules demand nothing, as in open mode on one
-// machine.
+// Rules has the settings of a cluster. With the zero Rules, every user may do everything,
+// as in open mode on one machine.
 type Rules struct {
-	Everyone System // the least role that may write to everyone and list who is online
-	Closed   bool   // users who have said nothing are added to groups by contacts, and found by the id by those who know them
+	Everyone System // the lowest role that may write to everyone and list the users who are online
+	Closed   bool   // users who have not chosen can be added to groups only by contacts, and found by their id only by users who know them
 }
 
 // Safe has the rules for clusters whose users prove who they are.
 func Safe() Rules { return Rules{Everyone: Moderator, Closed: true} }
 
 // MayReachEveryone reports whether a user with the role s may write to everyone and list
-// who is online.
+// the users who are online.
 func (r Rules) MayReachEveryone(s System) bool { return s >= r.Everyone }

@@ -1,6 +1,6 @@
-// Package roster decides which nodes a route gives users to, and which it listens to, by
-// the certificates of nodes. A process that has only the cluster key can be a member of
-// gossip, and gets nothing from a route.
+// Package roster decides, from the certificates of nodes, to which nodes a route sends
+// users, and from which it accepts requests. A process that has only the cluster key can
+// be a member of gossip, but gets nothing from a route.
 //
 // A Roster has no goroutine. Its mutex guards what it remembers. While it is held, only
 // the ring package is called.
@@ -20,20 +20,22 @@ import (
 )
 
 const (
-	// recheck is the time after which the members of a view are judged again, although the
-	// view is the same: their signatures expire.
+	// recheck is the time after which the members of a view are checked again, even if
+	// the view is the same, because their signatures expire.
 	recheck = time.Minute
-	// rememberOrigin is how long a node may go on after it is no member any more. The
-	// others may have lost it in a network split, while its users are well.
+	// rememberOrigin is how long requests of a node are accepted after it stopped being a
+	// member. The other members may have lost it in a network split, while its users are
+	// still connected.
 	rememberOrigin = time.Hour
 	mostKnown      = 4096 // signatures and origins that are remembered
 )
 
-// Errors of Admit, beside those of cert.Keyring.CheckRecord, and of Origin.
+// The errors of Admit and Origin. Admit also returns errors of cert.Keyring.CheckRecord.
 var (
 	// ErrBounds means that a member has another id or a larger weight than its certificate.
 	ErrBounds = errors.New("member exceeds its certificate")
-	// ErrNoMember means that the caller is no member under that boot and address.
+	// ErrNoMember means that there is no member with the boot and the address of the
+	// caller.
 	ErrNoMember = errors.New("caller is no member")
 )
 
@@ -44,7 +46,7 @@ type Config struct {
 	Now      func() time.Time // the clock of the process
 }
 
-// Roster judges members. Make it with New. It is safe for concurrent use.
+// Roster decides about members. Make it with New. It is safe for concurrent use.
 type Roster struct {
 	cfg Config
 
@@ -55,7 +57,7 @@ type Roster struct {
 	since   func() time.Time // time.Now, except in tests
 	table   *ring.Table      // makes the views of View
 	of      *ring.View       // the last argument of View; nil: there was none
-	judged  time.Time        // when its members were judged
+	judged  time.Time        // when the members of that view were checked
 }
 
 // verified is a signature that was checked.
@@ -75,8 +77,8 @@ func New(c Config) *Roster {
 	return &Roster{since: time.Now, cfg: c, known: make(map[string]verified), origins: make(map[origin]time.Time), table: ring.NewTable()}
 }
 
-// UseStore makes the Roster use the store's clock, too. A signature is then timely if
-// either clock says so. So no node is excluded because the clock of this process is
+// UseStore makes the Roster use the store's clock, too. A signature is then valid in time
+// if either clock says so. So no node is excluded because the clock of this process is
 // wrong. The function clock returns the time in ms since 1970, and whether it is known.
 func (r *Roster) UseStore(clock func() (ms int64, ok bool)) {
 	r.mu.Lock()
@@ -97,8 +99,8 @@ func (r *Roster) Admit(m ring.Member) error {
 	return bounded(m, by)
 }
 
-// Known is like Admit for a member whose signature may be of any time. It may be an old
-// one, or its node's clock is wrong.
+// Known does what Admit does, but accepts a signature with any time. It may be an old
+// one, or the clock of its node may be wrong.
 func (r *Roster) Known(m ring.Member) error {
 	if m.Signed == "" && r.cfg.Unsigned {
 		return nil
@@ -120,8 +122,8 @@ func bounded(m ring.Member, by cert.Certificate) error {
 	return nil
 }
 
-// verify returns who signed the member. A signature that was checked within recheck is
-// not checked again.
+// verify returns the certificate that signed the member. A signature that was checked
+// within recheck is not checked again.
 func (r *Roster) verify(m ring.Member) (cert.Certificate, error) {
 	identity, now := string(m.Identity()), r.cfg.Now()
 	r.mu.Lock()
@@ -184,7 +186,8 @@ func (r *Roster) View(all *ring.View) *ring.View {
 
 // Origin returns an error that wraps ErrNoMember unless the node of a request, which has
 // proved its id, is a member in the view under its boot and its address. A node that was
-// one lately may go on. The view may have members that Admit refuses.
+// a member within rememberOrigin is accepted, too. The view may have members that Admit
+// refuses.
 func (r *Roster) Origin(o *proto.Origin, view *ring.View) error {
 	now, key := r.since(), origin{o.GetNode(), o.GetAddress(), o.GetBoot()}
 	m, ok := view.Member(key.node)

@@ -1,7 +1,6 @@
 // Package routetest has tests that a route must pass however it is run. It may run as a
 // server, as a function behind a front end of a cloud, or as a program on any platform
-// that speaks HTTP. The tests make HTTP calls and nothing else, so they work for each
-// of these.
+// that speaks HTTP. The tests make only HTTP calls, so they work for each of these.
 package routetest
 
 import (

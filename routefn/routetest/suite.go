@@ -148,7 +148,7 @@ func (s *suite) message(t *testing.T) {
 	s.do(t, call{"GET", proto.PathUser + "?name=a&id=1", nil, bearer(login.Token)}).decode(t, 400, &failed)
 
 	send := proto.SendMessage{ID: "1", To: account.User, Text: text}
-	for range 2 { // a repetition is the same message
+	for range 2 { // the second request is a repetition of the same message
 		var receipt proto.SendReceipt
 		s.do(t, call{"POST", proto.PathSend, send, bearer(login.Token)}).decode(t, 200, &receipt)
 		if receipt.ID != "1" || receipt.At.Number == 0 {
@@ -162,8 +162,8 @@ func (s *suite) message(t *testing.T) {
 	}
 }
 
-// tokens refreshes its tokens, reads with the new one, and then shows that an old refresh
-// token ends the session.
+// tokens refreshes its tokens and reads with the new one. Then it checks that the use of
+// an old refresh token ends the session.
 func (s *suite) tokens(t *testing.T) {
 	var login proto.LoginAnswer
 	s.do(t, call{"POST", proto.PathLogin, proto.LoginRequest{Name: s.name, Device: "desk"}, nil}).decode(t, 200, &login)

@@ -30,7 +30,7 @@ type Config struct {
 	Store  *record.Store
 	Watch  *record.Watch // a keyed Watch if the store keeps the issuer's keys; nil: they are configured
 	Issuer *token.Issuer // gets the store's keys if they differ from its own
-	Clocks *skew.Clocks  // compare the store's clock with this one
+	Clocks *skew.Clocks  // compare the store's clock with that of this process
 	OnLoss func(context.Context)
 	Now    func() time.Time
 	Log    *slog.Logger
@@ -44,7 +44,7 @@ type Checker struct {
 	keyed bool // the store keeps the issuer's keys
 
 	looks  coalesce.Calls[struct{}]
-	locked sync.Once // for a log line: the route key cannot be opened
+	locked sync.Once // for a single log line, that the route key cannot be opened
 
 	mu     sync.Mutex
 	tried  time.Time // when the latest look began
@@ -78,7 +78,7 @@ func (k *Checker) Beside() (wait func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = k.Look() // its error does not matter: a caller that needs the result looks again
+		_ = k.Look() // its error does not matter, because a caller that needs the result looks again
 	}()
 	return func() { <-done }
 }
@@ -132,8 +132,9 @@ func (k *Checker) look() error {
 	return nil
 }
 
-// tell logs why a look failed. An outage of the store is logged elsewhere. If the route
-// key cannot be opened, that stays so, and is logged once.
+// tell logs why a look failed. It skips an outage of the store, which is logged
+// elsewhere. It logs only once that the route key cannot be opened, because that does not
+// change.
 func (k *Checker) tell(err error) {
 	if errors.Is(err, keyseal.ErrKey) {
 		k.locked.Do(func() {
@@ -177,8 +178,8 @@ func (k *Checker) Keyed() bool { return k.keyed }
 func (k *Checker) Lost() (at int64, recently bool) { return k.watch.Lost() }
 
 // Certain reports whether something that the store does not have really does not exist.
-// It returns false while lost data may still be restored. Then callers must be told to
-// retry, and not be refused for good.
+// It returns false while lost data may still be restored. Until then, callers must get an
+// answer that lets them retry.
 func (k *Checker) Certain() bool {
 	if k.Fresh() != nil {
 		return false

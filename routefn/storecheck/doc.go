@@ -4,10 +4,10 @@
 //
 // A function runs only while it serves requests. So a Checker looks at the store beside
 // requests, once a second. If the store has lost the route key, a look puts it back. If
-// another route has stored another key, the look takes that one over. The first route
-// that finds a loss calls Config.OnLoss. For 35 s after a loss, [Checker.Certain] is
-// false.
+// another route has stored another key, the route uses that one from then on. The first
+// route that finds a loss calls Config.OnLoss. For 35 s after a loss, [Checker.Certain]
+// is false.
 //
-// Goroutines: one for the time of a look; the request beside which it runs waits for
-// it. Locks: Checker.mu; while it is held, only the issuer's keys are set.
+// Goroutines: each look has one, and the request beside which it runs waits for it.
+// Locks: there is Checker.mu. While it is held, only the issuer's keys are set.
 package storecheck

@@ -1,7 +1,7 @@
-// Package trail writes the requests of a route to the audit log: those that change
-// identities or rights, and those whose caller was refused. The handlers note what they see
-// of a request, and Trail writes the fields that it names. It names each of them, because a
-// body has passwords and tokens, too.
+// Package trail writes requests of a route to the audit log. These are requests that
+// change identities or rights, and requests whose caller was refused. The handlers note
+// the caller and the body of a request. Trail has a list of the fields that it writes,
+// because a body also has passwords and tokens.
 package trail
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 // audited has the use cases that change identities or rights, each with its name in the
-// audit log. The log has an entry of another use case only if a token was refused.
+// audit log. For any other use case, the log has an entry only if a token was refused.
 var audited = map[string]string{
 	"register": "register", "login": "login", "logout": "logout",
 	"sessions-end": "sessions end", "password": "password change", "account-delete": "account delete", "export": "account export",
@@ -30,7 +30,7 @@ var audited = map[string]string{
 	"cim-register": "register", "cim-login": "login", "cim-offline": "logout",
 }
 
-// refusedIdentity are the codes by which a caller's identity was refused.
+// refusedIdentity reports whether the code means that a caller's identity was refused.
 func refusedIdentity(code proto.Code) bool {
 	switch code {
 	case proto.Unauthorized, proto.LoggedOut, proto.SessionEnded, proto.WrongPassword, proto.BadTicket:
@@ -45,7 +45,7 @@ type Trail struct {
 	Proxies sourceip.Proxies
 }
 
-// A Notice has what a handler saw of a request.
+// A Notice has the caller and the body of a request, as a handler noted them.
 type Notice struct {
 	caller token.Token // zero: the caller proved no identity
 	body   any
@@ -53,8 +53,8 @@ type Notice struct {
 
 type noticeKey struct{}
 
-// Begin returns the context for the handlers of a request. If the use case is audited, they
-// note there what they see, and End gets the Notice.
+// Begin returns the context for the handlers of a request. If the use case is audited,
+// the handlers note there what they see. The caller passes the Notice to End.
 func (t *Trail) Begin(ctx context.Context, useCase string) (context.Context, *Notice) {
 	if t.Log == nil || audited[useCase] == "" {
 		return ctx, nil
@@ -162,7 +162,7 @@ func (n *Notice) attrs(answer any) (list []slog.Attr) {
 		number(audit.By, n.caller.User)
 		text("report", q.ID)
 		text("decision", q.Decision)
-		if a, _ := answer.(proto.ReportClosed); a.From != 0 { // it was closed
+		if a, _ := answer.(proto.ReportClosed); a.From != 0 { // the report was closed
 			text("note", q.Note)
 			number(audit.User, a.From)
 			number(audit.Group, a.Group)
@@ -182,7 +182,7 @@ func (t *Trail) Ended(user int64, s record.Session, code proto.Code) {
 	t.Log.Event("session ended", slog.Int64(audit.User, user), slog.String(audit.Device, s.Device), slog.String(audit.Code, code.String()))
 }
 
-// Erased writes that nothing of an account is left but its id.
+// Erased writes that an account was erased, so that only its id is left.
 func (t *Trail) Erased(user int64) {
 	t.Log.Event("account deleted", slog.Int64(audit.User, user))
 }

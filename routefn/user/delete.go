@@ -10,9 +10,9 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// DeleteAccount is POST /v1/account/delete: it deletes the caller's account. The answer is
-// sent when nobody can use the account any more, and its tokens are void for every route.
-// A job of the store's queue removes the rest. A repetition is answered in the same way,
+// DeleteAccount is POST /v1/account/delete. It deletes the caller's account. When it
+// answers, nobody can use the account any more, and its tokens are void for every route.
+// A job of the store's queue removes the rest. A repetition gets the same answer,
 // although its token is void.
 func (u *Requests) DeleteAccount(ctx context.Context, caller token.Token, q proto.DeleteAccount) (proto.DeletedAccount, error) {
 	account, err := u.cfg.Store.AccountByID(ctx, caller.User)
@@ -33,8 +33,8 @@ func (u *Requests) DeleteAccount(ctx context.Context, caller token.Token, q prot
 	return proto.DeletedAccount{}, err
 }
 
-// mayDelete returns nil if the token is valid, and the caller has shown what the mode
-// demands.
+// mayDelete returns nil if the token is valid and the caller has confirmed the request as
+// the mode requires.
 func (u *Requests) mayDelete(ctx context.Context, caller token.Token, account record.Account, q proto.DeleteAccount) error {
 	if err := u.cfg.Store.Judge(record.WithPass(ctx, identity.PassOf(caller))); err != nil {
 		return err

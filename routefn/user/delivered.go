@@ -10,9 +10,9 @@ import (
 	"github.com/cim-go/cim/routefn/check"
 )
 
-// Delivered is GET /v1/delivered. It is about a private message that the caller sent.
-// It reports whether any device of the receiver has a cursor at or behind the message.
-// This is authoritative, and the message need not ask for delivery marks.
+// Delivered is GET /v1/delivered. It is about a private message that the caller sent. It
+// reports whether any device of the receiver has a cursor at or behind the message. This
+// is authoritative. It works even if the message did not request a delivery mark.
 func (u *Requests) Delivered(ctx context.Context, caller token.Token, q url.Values) (proto.DeliveredAnswer, error) {
 	id := q.Get("id")
 	if !proto.ValidID(id) {

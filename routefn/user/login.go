@@ -41,7 +41,7 @@ func (u *Requests) Login(ctx context.Context, q proto.LoginRequest) (*proto.Logi
 	if err != nil {
 		return nil, err
 	}
-	if proven.Access { // its life is not made longer by a login: see Refresh
+	if proven.Access { // a login must not make the life of an access token longer; see Refresh
 		answer.Token = q.Token
 		return answer, nil
 	}
@@ -68,9 +68,9 @@ func checkLogin(q proto.LoginRequest) error {
 	return check.Name(q.Name)
 }
 
-// repeatOf returns the rule for a connection that the device has already. A login with
-// the device's own token may displace it, because it is the same device, whose earlier
-// connection has ended unnoticed.
+// repeatOf returns the rule for a device that has a connection already. A login with the
+// device's own token may displace that connection, because it comes from the same device,
+// whose earlier connection must have ended unnoticed.
 func (u *Requests) repeatOf(q proto.LoginRequest) string {
 	switch {
 	case q.Token != "":
@@ -98,9 +98,9 @@ func (u *Requests) ticket(account record.Account, device string, place placement
 	}, nil
 }
 
-// tokens adds the tokens of a login to the answer: one for clients that know no refresh
-// tokens, and an access token with a refresh token. The former expires TokenLife after
-// the session's number, which is a time of the store's clock, in ms.
+// tokens adds the tokens of a login to the answer. One is for clients that do not know
+// refresh tokens. It expires TokenLife after the session's number, which is a time by the
+// store's clock, in ms. The others are an access token and a refresh token.
 func (u *Requests) tokens(answer *proto.LoginAnswer, place placement.Place) (err error) {
 	answer.Token, err = u.cfg.Issuer.Token(token.Token{
 		User: answer.User, Name: answer.Name, Device: answer.Device, Number: place.Number,

@@ -13,8 +13,9 @@ import (
 )
 
 // Logout is POST /v1/logout. It logs out a device of the caller: the device that the
-// request names, or else the calling one. It kicks the device's session. Before the
-// answer is sent, the device's token and its unused tickets become void for every route.
+// request names, or else the calling one. It closes the connection of the device's
+// session. Before the answer is sent, the device's token and its unused tickets become
+// void for every route.
 //
 // If the store lost the account, Logout restores the account first. Otherwise the next
 // request with the token would restore it, and the device would not be logged out.
@@ -28,9 +29,9 @@ func (u *Requests) Logout(ctx context.Context, caller token.Token, q proto.Logou
 	})
 }
 
-// orRestored calls run, which makes tokens void. If the store lost the caller's
-// account, orRestored restores the account and calls run again. If the account cannot
-// be restored, there is nothing to make void, and that is no error.
+// orRestored calls run, which makes tokens void. If the store lost the caller's account,
+// orRestored restores the account and calls run again. If the account cannot be restored,
+// there is nothing to make void, and orRestored returns nil.
 func (u *Requests) orRestored(ctx context.Context, caller token.Token, run func() error) error {
 	err := run()
 	if errors.Is(err, record.ErrNoUser) {
@@ -44,8 +45,9 @@ func (u *Requests) orRestored(ctx context.Context, caller token.Token, run func(
 	return err
 }
 
-// LogoutDevice logs out a device and kicks its session. The parameter by is the pass of
-// the caller's token, which the store judges. If it is nil, nothing is judged.
+// LogoutDevice logs out a device and closes the connection of its session. The parameter
+// by is the pass of the caller's token, which the store checks. If it is nil, no token is
+// checked.
 func (u *Requests) LogoutDevice(ctx context.Context, user int64, device string, by *record.Pass) error {
 	live, err := u.cfg.Store.Logout(ctx, user, device, by)
 	if live != nil {

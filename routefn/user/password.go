@@ -13,7 +13,7 @@ import (
 // all sessions but the caller's own. If the second step fails, a repetition of the
 // request does it.
 func (u *Requests) ChangePassword(ctx context.Context, caller token.Token, q proto.ChangePassword) (proto.ChangePasswordAnswer, error) {
-	if err := u.cfg.Store.Judge(ctx); err != nil { // judges the token before anything is hashed
+	if err := u.cfg.Store.Judge(ctx); err != nil { // check the token before a password is hashed
 		return proto.ChangePasswordAnswer{}, err
 	}
 	if err := u.cfg.Accounts.ChangePassword(ctx, caller.User, caller.Name, q.Old, q.New); err != nil {

@@ -12,10 +12,11 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Refresh is POST /v1/refresh: it replaces a refresh token and answers with an access token.
-// A repetition is answered, too, see record.Store.Refresh. If the token was replaced before,
-// and its successor was used, somebody has a copy: Refresh ends the session. It needs no
-// node, so that messages can be sent over HTTP while none serves.
+// Refresh is POST /v1/refresh. It replaces a refresh token and answers with an access
+// token. A repetition gets an answer, too (record.Store.Refresh). If the token was
+// replaced before and its successor was used, somebody has a copy, and Refresh ends the
+// session. Refresh needs no node, so that messages can be sent over HTTP while no node
+// serves.
 func (u *Requests) Refresh(ctx context.Context, q proto.RefreshRequest) (proto.RefreshAnswer, error) {
 	t, err := u.cfg.Accounts.Refresh(q.Refresh)
 	if err != nil {
@@ -51,16 +52,16 @@ func (u *Requests) Refresh(ctx context.Context, q proto.RefreshRequest) (proto.R
 // the caller.
 func (u *Requests) stolen(ctx context.Context, t token.Refresh) error {
 	if err := u.end(ctx, t.User, record.Revoking{Device: t.Device}, nil); err != nil {
-		return err // it comes once more, and ends the session then
+		return err // the next time the token comes, the session is ended
 	}
 	u.cfg.Replayed.Add(1)
 	u.cfg.Log.Warn("a refresh token came again, so its session was ended", "user", t.User, "device", t.Device)
 	return proto.Err(proto.SessionEnded, "A copy of this device's token was used. Log in again.")
 }
 
-// chained makes an access token and the refresh token t. now is the time of the store's
-// clock, by which both expire. The life of t begins at since, so that a repetition gets
-// the same t. Both times are in ms.
+// chained makes an access token and the refresh token t. The parameter now is the time by
+// the store's clock, by which both expire. The life of t begins at since, so that a
+// repetition gets the same text of t. Both times are in ms.
 func (u *Requests) chained(t token.Refresh, now, since int64) (proto.RefreshAnswer, error) {
 	access, err := u.cfg.Issuer.Token(token.Token{
 		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: time.UnixMilli(now).Add(token.AccessLife), Access: true,

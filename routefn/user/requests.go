@@ -37,8 +37,8 @@ type Config struct {
 	Members  func(context.Context) (*ring.View, error) // errors are *proto.Error
 	Waker    *delayed.Waker
 	Timing   Timing
-	Missed   Counter // nodes that are missing in a list of online users
-	Replayed Counter // refresh tokens that came again
+	Missed   Counter // counts nodes that are missing in a list of online users
+	Replayed Counter // counts refresh tokens that were used again after their successors
 	Codes    *failure.Codes
 
 	Repeat      string // rule for logins that name none: proto.RepeatReplace or proto.RepeatReject

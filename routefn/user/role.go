@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/role"
 )
 
-// Role is GET /v1/role: the caller's role in the system.
+// Role is GET /v1/role. It returns the caller's role in the system.
 func (u *Requests) Role(ctx context.Context, caller token.Token, _ url.Values) (proto.RoleAnswer, error) {
 	r, err := u.cfg.Store.SystemRole(ctx, caller.User)
 	if err != nil {

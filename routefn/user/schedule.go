@@ -11,8 +11,8 @@ import (
 )
 
 // Schedule is POST /v1/schedule. It stores a message that is to be sent later, and
-// answers with the message's state. A repeated request has the same id, and schedules
-// nothing more.
+// answers with the message's state. A repeated request has the same id, and does not
+// schedule another message.
 func (u *Requests) Schedule(ctx context.Context, caller token.Token, q proto.ScheduleMessage) (proto.Scheduled, error) {
 	m := record.Message{
 		From: caller.User, FromName: caller.Name, ID: q.ID, To: q.To, Group: q.Group, Text: q.Text, Confirm: q.Confirm,

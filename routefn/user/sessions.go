@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Sessions is GET /v1/sessions: the caller's devices that are logged in.
+// Sessions is GET /v1/sessions. It returns the caller's devices that are logged in.
 func (u *Requests) Sessions(ctx context.Context, caller token.Token, _ url.Values) (proto.SessionsAnswer, error) {
 	list, err := u.cfg.Store.Logins(ctx, caller.User, token.TokenLife)
 	if err != nil {
@@ -62,9 +62,9 @@ func endingOf(caller token.Token, q proto.EndSessions) (record.Revoking, error) 
 	}
 }
 
-// The method end ends the sessions that q selects, and kicks them. The parameter by is
-// the pass of the caller's token, which the store judges. If it is nil, nothing is
-// judged.
+// The method end ends the sessions that q selects, and closes their connections. The
+// parameter by is the pass of the caller's token, which the store checks. If it is nil,
+// no token is checked.
 func (u *Requests) end(ctx context.Context, user int64, q record.Revoking, by *record.Pass) error {
 	live, err := u.cfg.Store.EndSessions(ctx, user, q, by)
 	if len(live) > 0 {

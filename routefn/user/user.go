@@ -10,8 +10,8 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// User is GET /v1/user: the account that has the id, or the name. An id answers only those
-// who may find its user, and is unknown to others.
+// User is GET /v1/user. It returns the account with the id or the name. If the caller may
+// not find the user by the id, the answer is the same as for an unknown id.
 func (u *Requests) User(ctx context.Context, caller token.Token, q url.Values) (proto.User, error) {
 	id, name := q.Get("id"), q.Get("name")
 	if (id == "") == (name == "") {

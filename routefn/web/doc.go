@@ -1,6 +1,6 @@
-// Package web is the page that a route serves to browsers. The page is a chat with
-// everyone, with single users, and in groups. It can make, join and leave groups. It is
-// static, uses no framework, and loads nothing from another site.
+// Package web has the page that a route serves to browsers. In the page a user can chat
+// with everyone, with single users, and in groups, and can make, join and leave groups.
+// It is static, uses no framework, and loads nothing from another site.
 //
 // The page is a client like any other. It logs in over HTTP at the route that served
 // it. It opens a WebSocket to the node that the answer names, and speaks the JSON form
@@ -13,8 +13,8 @@
 // message.
 //
 // The storage is for one user at a time. A logout removes everything from it, in all
-// tabs, as does the end of the session from another device. The page also removes what
-// it cannot read and what belongs to another user, with a notice.
+// tabs. So does the end of the session from another device. The page also removes data
+// that it cannot read or that belongs to another user, and shows a notice about that.
 //
 // These are the modules in page/, from the network to the screen. api.js calls the
 // route. link.js is one connection. store.js is the browser's storage, and history.js

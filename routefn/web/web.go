@@ -51,7 +51,7 @@ func Handler() http.Handler {
 		h := w.Header()
 		h.Set("Content-Type", f.contentType)
 		h.Set("ETag", f.etag)
-		h.Set("Cache-Control", "no-cache") // revalidate every time, because all files change together
+		h.Set("Cache-Control", "no-cache") // browsers must revalidate every time, because all files change together
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
@@ -80,7 +80,7 @@ func load() map[string]file {
 		return nil
 	})
 	if err != nil {
-		panic("web: embedded page: " + err.Error()) // it is part of the program
+		panic("web: embedded page: " + err.Error()) // this cannot fail, because the page is part of the program
 	}
 	return files
 }

@@ -32,7 +32,7 @@ type Flags struct {
 	Key   string
 	Auth  string
 
-	OpenToNetwork bool // -auth open where other machines can connect
+	OpenToNetwork bool // allows -auth open even if other machines can connect
 
 	Repeat  string
 	Policy  string
@@ -48,12 +48,12 @@ type Flags struct {
 	StoreTarget time.Duration
 
 	Guard    process.Guard
-	TLS      process.TLS // its flags are registered, and its files loaded, by the program
+	TLS      process.TLS // the program registers its flags and loads its files
 	Internal string      // address of the internal listener; Same or empty: there is none
-	NodeCA   string      // file with the authorities for calls to nodes
+	NodeCA   string      // file with the certificate authorities for calls to nodes
 	Pages    process.Pages
-	Audit    process.Audit // opened and closed by the program
-	Certs    process.Certs // its flags are registered by the program
+	Audit    process.Audit // the program opens and closes it
+	Certs    process.Certs // the program registers its flags
 
 	foreign foreignFlags
 
@@ -61,8 +61,8 @@ type Flags struct {
 	Embedded bool
 	FailFast bool
 
-	// Only lists the names of the handlers to serve. If it is nil, all handlers are
-	// served, with the page for browsers and the metrics. Register has no flag for it.
+	// Only has the names of the handlers to serve. If it is nil, all handlers are served,
+	// and also the page for browsers and the metrics. Register has no flag for it.
 	Only []string
 
 	// AuditLog is the log that the program opened from Audit. It is nil if there is none.
@@ -76,7 +76,7 @@ type Flags struct {
 	certs  *cert.Keyring  // of Certs; nil: there are none
 	roster *roster.Roster // nil without certs
 
-	strangers int            // bound on requests of one address that are sending their bodies; 0: none
+	strangers int            // how many requests of one address may be sending their bodies; 0: no bound
 	local     bool           // only this machine can connect
 	name      string         // name of the process, for people to read
 	trust     *tlsfile.Trust // of NodeCA; set by nodeTrust
@@ -129,8 +129,8 @@ func (f *Flags) LoadCerts() error {
 	return nil
 }
 
-// RegisterStore registers only the flags that name the store and set its retention. It
-// is for programs that serve no handlers.
+// RegisterStore registers only the flags that name the store and set its retention. It is
+// for programs that do not serve handlers.
 func (f *Flags) RegisterStore(fs *flag.FlagSet) {
 	fs.StringVar(&f.Redis, "redis", "redis://127.0.0.1:6379",
 		"`URL` of the store: redis://, rediss://, redis+sentinel://h1,h2/master, redis+cluster://h1,h2,\nor embedded: in this process, and lost with it. rediss takes ?ca=FILE&cert=FILE&key=FILE&server_name=NAME")
@@ -198,7 +198,7 @@ func (f *Flags) limits() (limit.Limits, error) {
 	return l, nil
 }
 
-// rules returns the rules of roles that the flags stand for.
+// rules returns the rules about roles that the flags set.
 func (f *Flags) rules() (role.Rules, error) {
 	r := role.Safe()
 	if f.Auth == "open" {
@@ -252,8 +252,8 @@ func (f *Flags) check() error {
 	return f.checkKept()
 }
 
-// Same is the value of -internal-listen for a single listener. It then serves clients and
-// nodes, even if other machines can reach it.
+// Same is the value of -internal-listen that makes a single listener serve both clients
+// and nodes, even if other machines can reach it.
 const Same = "same"
 
 // CheckListen checks listen, the address for clients, and Internal, the address for
@@ -282,9 +282,9 @@ func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 	return nil
 }
 
-// CheckOpen checks that the route is not in open mode on a network by accident. The
-// parameter name is the flag with the address listen, which is for clients. The error
-// wraps process.ErrUsage.
+// CheckOpen refuses open mode if other machines can reach the route, unless OpenToNetwork
+// is set. The parameter name is the flag with the address listen, which is for clients.
+// The error wraps process.ErrUsage.
 func (f *Flags) CheckOpen(name, listen string) error {
 	if f.Auth != "open" || f.OpenToNetwork || process.Loopback(listen) {
 		return nil
@@ -293,8 +293,8 @@ func (f *Flags) CheckOpen(name, listen string) error {
 		"add -open-to-network if it is meant", process.ErrUsage, name, listen)
 }
 
-// TellOpen logs what open mode means for the clients at an address. In other modes it does
-// nothing.
+// TellOpen logs a warning about what open mode allows to clients at the address. In other
+// modes it does nothing.
 func (f *Flags) TellOpen(log *slog.Logger, listen string) {
 	switch {
 	case f.Auth != "open":
@@ -323,7 +323,7 @@ func (f *Flags) checkKept() error {
 	return nil
 }
 
-// source is what the flag -ring says: where the members come from.
+// source is the value of the flag -ring. It says where the list of members comes from.
 type source struct {
 	kind  string   // "seed" or "zk"
 	addrs []string // host:port

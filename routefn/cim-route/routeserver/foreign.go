@@ -19,7 +19,8 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// foreignFlags are the flags of -auth jwt: how tokens of another system are verified.
+// foreignFlags are the flags of -auth jwt. They say how tokens of another system are
+// verified.
 type foreignFlags struct {
 	issuer   string
 	audience string
@@ -76,7 +77,7 @@ func (f *foreignFlags) check(auth string) error {
 	return nil
 }
 
-// foreign are the parts of a route that verify tokens of another system.
+// foreign has the parts of a route that verify tokens of another system.
 type foreign struct {
 	verifier *jwt.Verifier
 	fixed    *jwt.Fixed // nil with -jwt-jwks
@@ -138,7 +139,7 @@ func (f *foreignFlags) fetched(log *slog.Logger, registry prometheus.Registerer)
 	}), trust, nil
 }
 
-// The method use takes over the keys of -jwt-key if they have changed.
+// If the keys of -jwt-key have changed, the method use replaces the present ones.
 func (p *foreign) use(value string) (changed bool, err error) {
 	text, err := process.Secret("jwt-key", value)
 	if err != nil || string(text) == p.key {

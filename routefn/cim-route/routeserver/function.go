@@ -53,7 +53,7 @@ func (o *options) serveFunction(ctx context.Context, listen string) error {
 }
 
 // Function returns the handler of a function, for a platform that has its own HTTP
-// server. It reads args and the environment as Run does. The handler needs no closing,
+// server. It reads args and the environment as Run does. The handler need not be closed,
 // because it lives as long as the process.
 func Function(args []string, stderr io.Writer) (http.Handler, error) {
 	o, err := parse(args, stderr)
@@ -63,10 +63,10 @@ func Function(args []string, stderr io.Writer) (http.Handler, error) {
 	return o.newFunction(place{function: true})
 }
 
-// A function makes its route at the first request for which all secrets and the store are
+// A function makes its route at the first request at which all secrets and the store are
 // available. While one of them is missing, the function logs that every few minutes, and
-// answers every request 503. If it exited instead, the platform would start it again for
-// each request, and the caller would get no answer.
+// answers every request 503. If the function exited instead, the platform would start it
+// again for each request, and the caller would get no answer.
 //
 // It answers a request only after all pushes of the request are done, because it may be
 // frozen after the answer.
@@ -89,9 +89,9 @@ func (o *options) newFunction(at place) (*function, error) {
 	return &function{start: o.startFunction, log: o.log, turn: make(chan struct{}, 1)}, nil
 }
 
-// startFunction makes the route, or returns which secret or store is missing. A
-// function may be called from anywhere, whatever address it listens on. So it needs a
-// cluster key, which a server on loopback does not.
+// startFunction makes the route, or returns which secret or store is missing. Anybody may
+// be able to call a function, whatever address it listens on. So unlike a server on
+// loopback, it needs a cluster key.
 func (o *options) startFunction(ctx context.Context) (*Server, error) {
 	keys, err := process.Keys("cluster-key", o.key)
 	if err != nil {
@@ -109,7 +109,7 @@ func (o *options) startFunction(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.AuditLog == nil { // an earlier try may have made it
+	if o.AuditLog == nil { // an earlier try may have opened it
 		if o.AuditLog, err = o.Audit.Open(o.stderr, ""); err != nil {
 			return nil, err
 		}
@@ -188,9 +188,9 @@ func (f *function) close() {
 	}
 }
 
-// failFunction is the lambda.Config.Fail of a route.
+// failFunction implements lambda.Config.Fail for a route.
 func failFunction(w http.ResponseWriter, status int) {
-	failed := proto.Err(proto.Unknown, "") // after a panic: something may have been stored
+	failed := proto.Err(proto.Unknown, "") // after a panic, something may have been stored
 	if status == http.StatusRequestEntityTooLarge {
 		failed = proto.Err(proto.TooLarge, "The answer is longer than can be carried; ask for less.")
 	}
@@ -200,7 +200,7 @@ func failFunction(w http.ResponseWriter, status int) {
 func writeFailure(w http.ResponseWriter, status int, failed *proto.Error) {
 	b, err := json.Marshal(proto.ErrorAnswer{Code: failed.Code, Name: failed.Code.String(), Message: failed.Error()})
 	if err != nil {
-		panic(err) // our own type: a programmer's mistake
+		panic(err) // the value has a type of ours, so this is a programmer's mistake
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

@@ -11,15 +11,15 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// Listeners are the open listeners of a route, before TLS and bounds are put around
-// them.
+// Listeners has the open listeners of a route, before they are wrapped for TLS and for
+// limits.
 type Listeners struct {
 	clients  net.Listener
 	internal net.Listener // nil: the listener clients takes all requests
 }
 
-// Listen opens the listeners of a route. address is where clients connect. The
-// parameter name is the flag that address comes from, for errors.
+// Listen opens the listeners of a route. The parameter address is the one for clients.
+// The parameter name is the flag from which it comes, for errors.
 func (f *Flags) Listen(name, address string) (*Listeners, error) {
 	clients, err := process.Listen(name, address, false)
 	if err != nil {
@@ -57,8 +57,8 @@ func (l *Listeners) Close() error {
 	return errs
 }
 
-// nodeTrust returns the authorities for calls to nodes whose addresses begin with
-// https://. It reads the file the first time. It must not be called concurrently.
+// nodeTrust returns the certificate authorities for calls to nodes whose addresses begin
+// with https://. It reads the file the first time. It must not be called concurrently.
 func (f *Flags) nodeTrust(log *slog.Logger) (*tlsfile.Trust, error) {
 	if f.trust != nil {
 		return f.trust, nil
@@ -71,8 +71,8 @@ func (f *Flags) nodeTrust(log *slog.Logger) (*tlsfile.Trust, error) {
 	return trust, nil
 }
 
-// guards returns the values that judge the requests of web pages, one for each of the
-// two listeners. If there is no internal listener, its value is nil.
+// guards returns the guards that judge requests of web pages, one for each listener. If
+// there is no internal listener, its guard is nil.
 func (f *Flags) guards(l *Listeners) (clients, internal *browser.Guard, err error) {
 	if clients, err = f.Pages.Guard(l.clients.Addr().String(), f.Guard.Proxies, f.AuditLog); err != nil || l.internal == nil {
 		return clients, nil, err

@@ -12,12 +12,13 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// sealPurpose is for what keys are derived from the cluster key, see ring.DeriveKey.
+// sealPurpose is the purpose for which keys are derived from the cluster key, see
+// ring.DeriveKey.
 const sealPurpose = "route key in the store"
 
 // issuer returns an issuer with the configured route keys. If none are configured, it
-// takes the keys that routes keep in the store, and returns a Watch. All routes then
-// have the same keys without configuration, and the Watch keeps it so.
+// uses the keys that routes keep in the store, and returns a Watch. So all routes have
+// the same keys without configuration, and the Watch follows changes.
 func (s *Server) issuer(ctx context.Context, f *Flags, cluster *ring.Keys) (*token.Issuer, *record.Watch, error) {
 	keys, err := process.Keys("route-key", f.Key)
 	if err != nil {
@@ -40,7 +41,7 @@ func (s *Server) issuer(ctx context.Context, f *Flags, cluster *ring.Keys) (*tok
 
 // keptKey returns the Watch of a route key in the store. With a cluster key, the route
 // key is sealed. With -accept-cluster-key, a plain one stays plain, for routes of the
-// version before.
+// previous version.
 func (s *Server) keptKey(f *Flags, cluster *ring.Keys) *record.Watch {
 	if len(cluster.Derive(sealPurpose)) == 0 {
 		return s.store.Watch(true)
@@ -49,7 +50,7 @@ func (s *Server) keptKey(f *Flags, cluster *ring.Keys) *record.Watch {
 	return s.store.SealedWatch(seal, f.Certs.AcceptToken)
 }
 
-// explain adds which flag helps if the route key cannot be opened.
+// If the route key cannot be opened, explain adds to the error which flag helps.
 func explain(err error) error {
 	switch {
 	case errors.Is(err, keyseal.ErrNoKey):

@@ -28,10 +28,10 @@ type options struct {
 	listen   string // flag; empty: the platform's address
 	function bool
 	members  source
-	stale    time.Duration // up to this age the last known members are used if no seed answers
+	stale    time.Duration // if no seed answers, the last known members are used up to this age
 	zkRoot   string
 	key      string
-	profile  process.Profile // only in a server; nothing runs beside the requests of a function
+	profile  process.Profile // only for a server, because in a function nothing runs beside requests
 	log      *slog.Logger
 	logging  process.Log // flags that configure log
 	stderr   io.Writer
@@ -174,14 +174,14 @@ func (o *options) serve(ctx context.Context, listen string, hangup *process.Hang
 	return group.Wait()
 }
 
-// admit loads the identity, and makes the sources of members that use the keys pass on
-// only those that have a certificate.
+// admit loads the identity. From then on, the sources of members that use these keys
+// return only members with a certificate.
 func (o *options) admit(keys *ring.Keys) error {
 	if err := o.LoadCerts(); err != nil {
 		return err
 	}
 	if o.roster != nil {
-		keys.Admit(o.roster.Known) // routefn judges the time
+		keys.Admit(o.roster.Known) // package routefn checks whether certificates have expired
 	}
 	return nil
 }

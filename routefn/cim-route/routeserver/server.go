@@ -49,8 +49,8 @@ type Server struct {
 // storeTime is how long the store may take to answer at the start.
 const storeTime = 5 * time.Second
 
-// Assemble opens the store and makes the handlers. It takes over the listeners, and
-// closes them if it fails. Call Run on the Server to serve. When Run returns, it has
+// Assemble opens the store and makes the handlers. It owns the listeners from then on,
+// and closes them if it fails. Call Run on the Server to serve. When Run returns, it has
 // closed the listeners and the store.
 func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	if err := f.check(); err != nil {
@@ -110,8 +110,8 @@ func assemble(ctx context.Context, f *Flags, pages *browser.Guard, members Membe
 }
 
 // AwaitStore blocks until the store answers and may be used, or ctx ends. Meanwhile it
-// answers health checks on all these listeners, and leaves them open. With -fail-fast
-// it returns at once. If the store answers and cannot be used, it returns an error.
+// answers health checks on all these listeners, and leaves them open. With -fail-fast it
+// does not wait. If the store answers but cannot be used, it returns an error.
 func (f *Flags) AwaitStore(ctx context.Context, log *slog.Logger, listeners *Listeners, more ...net.Listener) error {
 	if err := f.check(); err != nil {
 		return err
@@ -232,8 +232,8 @@ func (s *Server) makeRoute(ctx context.Context, f *Flags, members Members, keys 
 	return err
 }
 
-// makeHandler mounts the configured handlers. A function serves no metrics, because one
-// instance's numbers are useless and everybody could read them.
+// makeHandler mounts the configured handlers. A function serves no metrics, because the
+// numbers of one instance are useless, and anybody could read them.
 func (s *Server) makeHandler(f *Flags, registry *prometheus.Registry) error {
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	apart := f.InternalAt() != "" && !f.function
@@ -306,10 +306,10 @@ func (s *Server) close() {
 	}
 }
 
-// ReadAgain reads the route keys and the keys of JWTs that f names, which may have changed,
-// and uses them from now on. It also reads the files of authorities and the files that the
-// store's URL names. After an error, which names the flag, what that flag stood for stays
-// in use. ReadAgain must not be called concurrently.
+// ReadAgain reads the route keys and the keys of JWTs that f names, which may have
+// changed, and uses them from now on. It also reads the files of authorities and the
+// files that the store's URL names. If that fails, the error names the flag, and its
+// earlier values stay in use. ReadAgain must not be called concurrently.
 func (s *Server) ReadAgain(f *Flags) error {
 	errs := errors.Join(s.routeKey.Again(f.Key), s.foreign.again(f.foreign.key, s.log))
 	if err := s.nodes.Reload(); err != nil {

@@ -12,12 +12,13 @@ import (
 )
 
 const (
-	// minSecret is how many bytes a secret must have: as many as the hash of HS256 (RFC
+	// minSecret is how many bytes a secret must have. The hash of HS256 has as many (RFC
 	// 7518, 3.2).
 	minSecret = 32
 	// minRSA is the shortest RSA key in bits (RFC 7518, 3.3).
 	minRSA = 2048
-	// maxRSA bounds what it costs to verify a token: 8,192 bits take 0.3 ms.
+	// maxRSA is the longest RSA key in bits. It bounds the time to verify a token,
+	// because 8,192 bits take 0.3 ms.
 	maxRSA = 8192
 	// maxKeys bounds how many keys a source has. While keys change, a provider has two or
 	// three.
@@ -65,14 +66,14 @@ func secretKey(secret []byte) (Key, error) {
 // algorithms are the algorithms that a token may name.
 var algorithms = []jose.SignatureAlgorithm{jose.HS256, jose.RS256, jose.ES256, jose.EdDSA}
 
-// naming is what a token says of its key.
+// naming is what a token says about its key.
 type naming struct {
 	algorithm jose.SignatureAlgorithm
 	id        string // the kid; empty: none
 }
 
-// matching returns those of the keys with which a token with this naming may be signed. A
-// key with an id is for tokens that name it.
+// matching returns those keys with which a token with this naming may be signed. A key
+// that has an id is only for tokens that name the id.
 func (n naming) matching(keys []Key) (list []Key) {
 	for _, k := range keys {
 		if k.algorithm == n.algorithm && (k.id == "" || k.id == n.id) {

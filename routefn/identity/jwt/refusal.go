@@ -13,7 +13,7 @@ type Reason string
 // The reasons.
 const (
 	TooLong       Reason = "too_long"
-	Malformed     Reason = "malformed"   // no signed token, or another algorithm
+	Malformed     Reason = "malformed"   // it is no signed token, or has another algorithm
 	UnknownKey    Reason = "unknown_key" // there is no key for its algorithm, or none with the id that it names
 	WrongSign     Reason = "signature"   // another key signed it
 	WrongIssuer   Reason = "issuer"      // it is of another system
@@ -24,10 +24,10 @@ const (
 	WrongName     Reason = "bad_name"    // an account cannot have its name
 	WrongDevice   Reason = "device"      // it is for other devices
 	NameTaken     Reason = "name_taken"  // its name is another user's
-	NoKeys        Reason = "no_keys"     // the keys could not be fetched: it may be valid
+	NoKeys        Reason = "no_keys"     // the keys could not be fetched, so the token may be valid
 )
 
-// refusals are what callers read.
+// refusals has the error for the caller for each reason.
 var refusals = map[Reason]*proto.Error{
 	TooLong:       proto.Err(proto.TooLarge, "The token is too long."),
 	Malformed:     proto.Err(proto.Unauthorized, "The token is malformed."),
@@ -65,17 +65,17 @@ func (r *Refusal) Unwrap() error { return r.err }
 // Refuse returns the refusal for a reason, a *Refusal.
 func Refuse(why Reason) error { return &Refusal{why, refusals[why]} }
 
-// later is the refusal of a token that may be valid, because its key may be known after
-// this time.
+// later returns the refusal of a token that may be valid. The parameter after is the time
+// until its key may be known.
 func later(after time.Duration) error {
 	return &Refusal{NoKeys, &failure.Later{Refusal: refusals[NoKeys], After: after}}
 }
 
-// misses is the refusal of a token with a claim that is missing or wrong.
+// misses returns the refusal of a token with a claim that is missing or wrong.
 func misses(sentence string) error {
 	return &Refusal{WrongClaims, proto.Err(proto.Unauthorized, sentence)}
 }
 
-// RefuseName is the refusal of a token with a name that no account can have. The
-// parameter why tells the caller the reason.
+// RefuseName returns the refusal of a token with a name that no account can have. The
+// parameter why is the reason for the caller.
 func RefuseName(why error) error { return &Refusal{WrongName, why} }

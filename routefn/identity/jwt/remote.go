@@ -14,8 +14,8 @@ const (
 	// be fetched, a key that the provider removed from it is used for at most that
 	// long.
 	freshFor = 5 * time.Minute
-	// fetchPause is the least time between two tries to fetch a set, however many unknown
-	// keys tokens name.
+	// fetchPause is the shortest time between two tries to fetch a set, even if tokens
+	// name many unknown keys.
 	fetchPause = 10 * time.Second
 )
 
@@ -43,7 +43,7 @@ type Remote struct {
 	keys    []Key
 	fetched time.Time     // when the set was fetched; zero: never
 	tried   time.Time     // when the last try began
-	running chan struct{} // closed at the end of the try that is under way; nil: none is
+	running chan struct{} // closed at the end of the present try; nil: there is none
 }
 
 // NewRemote returns a Remote. It fetches nothing.
@@ -61,9 +61,9 @@ func NewRemote(c RemoteConfig) *Remote {
 // state is what Remote knows at one moment about the keys that a token names.
 type state struct {
 	found   []Key         // of a set that is not too old
-	fresh   bool          // the set needs not be fetched again, unless it lacks the key
-	running chan struct{} // the try that is under way, or the one that the caller makes
-	mine    bool          // the caller makes it
+	fresh   bool          // the set need not be fetched again, unless it lacks the key
+	running chan struct{} // closed at the end of the present try, which another caller or this one makes
+	mine    bool          // this caller makes the try
 	wait    time.Duration // if running is nil: the time until another try may begin
 }
 
@@ -101,7 +101,7 @@ func (r *Remote) look(n naming) state {
 	if r.running != nil || s.fresh && len(s.found) > 0 {
 		return s
 	}
-	if s.wait = fetchPause - now.Sub(r.tried); s.wait > 0 && s.wait <= fetchPause { // more than that: the clock was set back
+	if s.wait = fetchPause - now.Sub(r.tried); s.wait > 0 && s.wait <= fetchPause { // if wait is longer, the clock was set back
 		return s
 	}
 	r.tried, r.running = now, make(chan struct{})
@@ -140,8 +140,9 @@ func (r *Remote) fetch(ctx context.Context) ([]Key, error) {
 	return parseSet(text)
 }
 
-// afterFetch returns the keys that a token names, right after a try to fetch the set. A
-// key that is not there is unknown for good only if the try was successful.
+// afterFetch returns the keys that a token names, right after a try to fetch the set. If
+// a key is missing, it is certain only after a successful try that the key does not
+// exist.
 func (r *Remote) afterFetch(n naming) ([]Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,12 +161,12 @@ func (r *Remote) afterFetch(n naming) ([]Key, error) {
 	}
 }
 
-// Warm fetches the set if it was not fetched before. The error is for an operator, and the
-// next token tries again.
+// Warm fetches the set if it was not fetched before. If it fails, the error is only for
+// an operator's information, because the next token tries again.
 func (r *Remote) Warm(ctx context.Context) error {
 	_, err := r.find(ctx, naming{})
 	if why := new(Refusal); errors.As(err, &why) && why.Reason == UnknownKey {
-		return nil // this naming has no key, but the set was fetched
+		return nil // the set was fetched, and that it has no key for this naming does not matter
 	}
 	return err
 }

@@ -17,7 +17,7 @@ import (
 const (
 	// MaxToken is how many bytes a token may have. One that is longer is not parsed.
 	MaxToken = 16 << 10
-	// Leeway is by how much the clock of a token's maker may differ from Config.Now.
+	// Leeway is by how much the clock of the other system may differ from Config.Now.
 	Leeway = 30 * time.Second
 	// maxSubject bounds a subject as OpenID Connect does.
 	maxSubject = 255
@@ -62,7 +62,7 @@ func New(c Config) (*Verifier, error) {
 type Bearer struct {
 	Issuer  string
 	Subject string   // the issuer's id of the user, which never changes
-	Name    string   // name for the account that the first login makes; may be any text
+	Name    string   // name for the account that the first login makes; it may be any text
 	Devices []string // the devices that may log in; nil: all
 
 	HasRole bool // the token has RoleClaim
@@ -93,7 +93,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Bearer, error) {
 	if !signed(t, keys) {
 		return Bearer{}, Refuse(WrongSign)
 	}
-	if err := t.UnsafeClaimsWithoutVerification(&claims, &all); err != nil { // they were verified
+	if err := t.UnsafeClaimsWithoutVerification(&claims, &all); err != nil { // the signature was verified above
 		return Bearer{}, Refuse(Malformed)
 	}
 	if err := v.judge(claims); err != nil {
@@ -107,7 +107,7 @@ func signed(t *jwt.JSONWebToken, keys []Key) bool {
 	return slices.ContainsFunc(keys, func(k Key) bool { return t.Claims(k.value) == nil })
 }
 
-// judge judges when and for whom the token is valid.
+// judge checks that the token is valid now and for this cluster.
 func (v *Verifier) judge(c jwt.Claims) error {
 	err := c.ValidateWithLeeway(jwt.Expected{
 		Issuer: v.cfg.Issuer, AnyAudience: jwt.Audience{v.cfg.Audience}, Time: v.cfg.Now(),

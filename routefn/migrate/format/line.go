@@ -22,7 +22,7 @@ const (
 // Version is the version of the lines that are written and read.
 const Version = 1
 
-// ErrLine is wrapped by the error for a malformed line.
+// ErrLine means that a line is malformed. Errors about such a line wrap it.
 var ErrLine = errors.New("not a line of the format")
 
 // Header is the first line. If Ends is set, the last line is an End.
@@ -32,9 +32,9 @@ type Header struct {
 	Ends    bool   `json:"ends,omitempty"`
 }
 
-// Account is a user. It has a credential (Argon2id in the PHC string format, or what an
-// export wrote), a password in plain text, an issuer and a subject, or none of these. With
-// a subject it belongs to the user of another system, see accounts.Subject.
+// Account is a user. It may have one of three: a credential (Argon2id in the PHC string
+// format, or from an export), a password in plain text, or an issuer and a subject. With
+// a subject, the account belongs to a user of another system (accounts.Subject).
 type Account struct {
 	Kind       string `json:"kind"`
 	User       int64  `json:"user"`
@@ -46,8 +46,8 @@ type Account struct {
 	Role       string `json:"role,omitempty"` // in the system; empty: user
 }
 
-// Group is a group. Request is the id of the request that made the group; an empty one
-// becomes "import".
+// Group is a group. Request is the id of the request that made the group; if it is empty,
+// it becomes "import".
 type Group struct {
 	Kind    string `json:"kind"`
 	Group   int64  `json:"group"`
@@ -57,8 +57,8 @@ type Group struct {
 }
 
 // Member is a user who joined a group (KindMember), or who was removed from it
-// (KindRemoved). A joining stands among the messages of the group, at its place in the
-// group's log. Role is the present role of a member; empty: member.
+// (KindRemoved). The line of a joining is among the lines of the group's messages, at its
+// place in the log. Role is the present role of a member; empty: member.
 type Member struct {
 	Kind  string `json:"kind"`
 	Group int64  `json:"group"`
@@ -66,8 +66,8 @@ type Member struct {
 	Role  string `json:"role,omitempty"`
 }
 
-// Message is a message to the user To, or to the group Group. In is the user whose
-// inbox has the message; zero: To's. Time is in Unix milliseconds.
+// Message is a message to the user To, or to the group Group. In is the user whose inbox
+// has the message; zero: To. Time is in Unix milliseconds.
 type Message struct {
 	Kind     string `json:"kind"`
 	From     int64  `json:"from"`
@@ -88,7 +88,7 @@ type End struct {
 }
 
 // Line is a line that was read. Number counts from 1. Value points to one of the types
-// above; Kind says to which.
+// above, which Kind names.
 type Line struct {
 	Number int64
 	Kind   string

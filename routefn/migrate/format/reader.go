@@ -27,7 +27,8 @@ func Check(r io.Reader) error {
 	return err
 }
 
-// Reader reads the lines of a file, and checks each without a store.
+// Reader reads the lines of a file, and checks each line as far as that is possible
+// without a store.
 type Reader struct {
 	in      *bufio.Reader
 	number  int64 // number of the latest line
