@@ -173,7 +173,7 @@ func (s *Store) appending(b *batch) *op.Op {
 		args[2] = sent
 	}
 	if b.log.User == 0 {
-		return b.log.GroupScript(appendScript, []string{b.log.Leases()}, args...)
+		return b.log.GroupScript(groupScript, []string{b.log.Leases()}, args...)
 	}
 	o := b.log.Script(appendScript, args...)
 	if bounded {

@@ -18,6 +18,9 @@ var lua = op.Library{folder, contacts.Lua, queue.Lua, rows.Lua, entry.Lua, op.Lu
 
 var (
 	appendScript = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "contact", "fetched", "room", "expire", "guard", "append")
+	// groupScript is appendScript without the functions that only inboxes need. A server
+	// makes all functions of a script again at each call.
+	groupScript  = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "append")
 	claimScript  = lua.Load("clock", "entry", "find", "rate", "claim")
 	chargeScript = lua.Load("clock", "rate", "charge")
 	meetScript   = lua.Load("clock", "rate", "meet")

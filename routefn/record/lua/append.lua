@@ -46,8 +46,11 @@
 -- found or ''}. The number of a refused entry is zero. If a rate is used up, the ms after
 -- which to come again stand in place of the key. If the role is the reason, 'role' does. If
 -- the owner is, 'blocked' or 'contacts' does.
-local fields, members = {'epoch', 'base', ARGV[1], 'joined', 'imported', 'rates', 'read', 'guard'}, {['']=true}
+-- Each field is searched for in the hash, so only those that are needed are read.
 local bounded, owner = KEYS[4] ~= nil, ARGV[11]
+local group = KEYS[3] ~= nil and not bounded
+local fields, members = {'epoch', 'base', ARGV[1], 'imported', 'read', 'guard'}, {['']=true}
+if group then fields[5], fields[6] = 'joined', 'rates' end
 local begin = bounded and 16 or 12
 local marks = {[owner] = 0} -- by sender: the place of the owner's mark
 if owner ~= '' then
@@ -70,19 +73,21 @@ local head = redis.call('HMGET', KEYS[2], unpack(fields))
 local last = redis.call('LINDEX', KEYS[1], -1)
 if not last or not head[1] then return {'nolog'} end
 local base, since = tonumber(head[2] or 0), tonumber(ARGV[2])
-local now, sent, joined = clock(), tonumber(ARGV[3]), tonumber(head[4] or nil)
+local now, sent, joined = clock(), tonumber(ARGV[3]), group and tonumber(head[5] or nil)
 if sent > 0 and math.abs(now - sent) > tonumber(ARGV[4]) then return {'late'} end
 local begun = sent > 0 and sent - 2000 or now - 60000
 local newcomer = joined and joined >= begun
-since, begun = lookFrom(since, head[5]), lookFrom(begun, head[5])
+since, begun = lookFrom(since, head[4]), lookFrom(begun, head[4])
 
-local appended, length, rates = false, nil, ratesOf(head[6], now, 7)
+local appended, length, rates = false, nil, nil
+if group and (ARGV[8] ~= '0' or ARGV[10] ~= '0') then rates = ratesOf(head[6], now, 7) end
+local read, guard = not group and head[5], not group and head[6]
 local watchers = head[3] or ''
-if KEYS[3] and not bounded then watchers = leases(watchers, redis.call('HGETALL', KEYS[3])) end
-local answer, room = {'ok', head[1], watchers, now, 0, 0, head[8] or ''}, nil
+if group then watchers = leases(watchers, redis.call('HGETALL', KEYS[3])) end
+local answer, room = {'ok', head[1], watchers, now, 0, 0, guard or ''}, nil
 if bounded then
   length = redis.call('LLEN', KEYS[1])
-  room = roomOf(owner, head[1], base, fetched(head[7], head[1]), base + length,
+  room = roomOf(owner, head[1], base, fetched(read, head[1]), base + length,
     ARGV[12], ARGV[13], ARGV[14], ARGV[15])
 end
 
@@ -95,7 +100,7 @@ end
 local function unwanted(key)
   local from = string.match(key, '^%d+')
   if owner == '' or from == owner then return nil end
-  return refuses(head[8], head[marks[from]])
+  return refuses(guard, head[marks[from]])
 end
 
 local joins, leaves = {['']=1}, {['']=0} -- by sender: the entries by which it joined and left
@@ -124,7 +129,7 @@ for i = begin, #ARGV, 5 do
     place, before, found = nil, nil, nil
   end
   if not place and writes and not why and ARGV[i] ~= '2' then
-    wait = charge(rates, ARGV[i + 4])
+    wait = rates and charge(rates, ARGV[i + 4])
     if not wait and (not room or admit(room, string.match(ARGV[i + 1], '^%d+'))) then
       before, last = last, ARGV[i + 2]
       length = redis.call('RPUSH', KEYS[1], last)
@@ -145,9 +150,9 @@ if room then
   keepCounts(room)
   answer[5], answer[6] = room.newest - room.lower, length
 elseif length then
-  answer[5], answer[6] = base + length - math.max(base, tonumber(head[7] or nil) or 0), length
+  answer[5], answer[6] = base + length - math.max(base, tonumber(read or nil) or 0), length
 end
-if rates.spent then
+if rates and rates.spent then
   redis.call('HSET', KEYS[2], 'rates', textOf(rates))
 elseif not appended then
   redis.call('HSET', KEYS[2], 'epoch', head[1])
