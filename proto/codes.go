@@ -34,9 +34,9 @@ const (
 // closes the connection with Unavailable.
 const (
 	Full        Code = 4100 // the node is above its capacity; avoid it
-	Unavailable Code = 4101 // the store, the route or the node behind it does not answer
+	Unavailable Code = 4101 // the store, the route or the node does not answer
 	Overloaded  Code = 4102 // too many requests; honour Retry-After
-	TooSlow     Code = 4103 // the connection accepted no byte for too long
+	TooSlow     Code = 4103 // for too long, the peer accepted no bytes
 	NoNode      Code = 4104 // no node is serving
 	Unknown     Code = 4105 // the message may be stored or not; send it again with the same id
 	NotOpened   Code = 4106 // no route confirmed the connection in time
@@ -67,25 +67,25 @@ const (
 	TooMany       Code = 4219 // the user has the largest allowed number of pending delayed messages
 	NotCreator    Code = 4220 // the caller's role in the group does not allow to change that membership or role
 	Removed       Code = 4221 // the caller was removed from the group, and must be added again
-	Crowded       Code = 4222 // newer devices of the user took this device's place
+	Crowded       Code = 4222 // the user has too many newer devices, so this device was forgotten
 	IDReused      Code = 4223 // the sender used the message's id for another message, which is kept
 	NeedsTLS      Code = 4224 // the connection is plain, and the server takes TLS only (-tls-only)
-	NewReceivers  Code = 4228 // the account wrote to too many users for the first time; may be tried again after Retry-After
-	SessionEnded  Code = 4225 // the session was ended: from another device, by a new password, or for a stolen token
+	NewReceivers  Code = 4228 // the account wrote to too many users for the first time; the caller may try again after Retry-After
+	SessionEnded  Code = 4225 // the session was ended from another device, by a new password, or because its token was stolen
 	Forbidden     Code = 4230 // the caller's role does not allow it
 	ForeignPage   Code = 4226 // a web page of another site may not call
 	ForeignHost   Code = 4227 // the program is not known by the name in Host
 	Blocked       Code = 4231 // the other user has blocked the caller; nothing was stored
 	ContactsOnly  Code = 4232 // the receiver takes messages from contacts only; nothing was stored
 	NoContact     Code = 4233 // there is no such contact, or no such request
-	NoInvitation  Code = 4234 // the caller is not invited to the group, or the invitation does not hold any more
-	InboxFull     Code = 4229 // the receiver's inbox has no place left for the sender; nothing was stored; may be tried again much later
+	NoInvitation  Code = 4234 // the caller is not invited to the group, or the invitation is no longer valid
+	InboxFull     Code = 4229 // the receiver's inbox has no place left for the sender; nothing was stored; the caller may try again much later
 
 	// UnknownMessage is the code for a message that is not kept, and for one that the
 	// caller may not read. So nobody learns which messages others have.
 	UnknownMessage Code = 4235
 	UnknownReport  Code = 4236 // there is no such report any more
-	Decided        Code = 4237 // somebody else has decided about the report, or the caller in another way
+	Decided        Code = 4237 // another moderator has decided about the report, or the caller has made another decision
 )
 
 // Retry says what a client has to do after a code.
@@ -98,8 +98,8 @@ const (
 )
 
 // Retry returns what a client has to do after the code, from the code's range alone. A
-// code outside of all ranges comes from a broken peer and gives RetryLater. Check for
-// OK before.
+// code outside of all ranges comes from a broken peer, and the result is RetryLater.
+// Check for OK before the call.
 func (c Code) Retry() Retry {
 	switch {
 	case c >= 4000 && c < 4100:
@@ -111,7 +111,7 @@ func (c Code) Retry() Retry {
 	}
 }
 
-// facts are the properties of a code.
+// facts has the properties of a code.
 type facts struct {
 	name   string // stable, for logs and metrics
 	status int    // of HTTP
@@ -225,8 +225,8 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// Is makes errors.Is(err, proto.Err(code, "")) true for every error of the code. A target
-// with a message matches that message only.
+// Is makes errors.Is(err, proto.Err(code, "")) return true for every error with the code.
+// If the target has a message, the message must be equal, too.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code && (t.Message == "" || t.Message == e.Message)

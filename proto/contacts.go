@@ -3,16 +3,17 @@ package proto
 // The states of a relation between two users.
 const (
 	RelationContact  = "contact"
-	RelationIncoming = "incoming" // the other user asks to be a contact
-	RelationOutgoing = "outgoing" // the user asks
+	RelationIncoming = "incoming" // the other user has asked the caller to become a contact
+	RelationOutgoing = "outgoing" // the caller has asked the other user
 )
 
 // MaxContactText is how long the text of a contact request may be, in bytes.
 const MaxContactText = 200
 
-// RequestContact asks another user to be a contact. If that user asks the same already, both
-// become contacts. The code is Blocked if the other user has blocked the caller, and TooMany
-// if one of the two has too many contacts or requests. To repeat it changes nothing.
+// RequestContact asks another user to become a contact. If that user has asked the caller
+// already, the two become contacts. The code is Blocked if the other user has blocked the
+// caller, and TooMany if one of the two has too many contacts or requests. Repeating it
+// changes nothing.
 type RequestContact struct {
 	User int64  `json:"user"`
 	Text string `json:"text,omitempty"` // a line of at most MaxContactText bytes
@@ -23,8 +24,9 @@ type RequestedContact struct {
 	State string `json:"state"`
 }
 
-// ContactChange is a change of the caller's relation to another user. To accept, the
-// code is NoContact if that user does not ask any more. To repeat a change is harmless.
+// ContactChange is a change of the caller's relation to another user. When a request is
+// accepted that does not exist any more, the code is NoContact. Repeating a change is
+// harmless.
 type ContactChange struct {
 	User int64 `json:"user"`
 }
@@ -32,8 +34,8 @@ type ContactChange struct {
 // ContactChanged is empty.
 type ContactChanged struct{}
 
-// RemarkContact gives a contact a name that only the caller sees; empty: none. The code is
-// NoContact if the user is no contact.
+// RemarkContact gives a contact a name that only the caller sees. An empty remark removes
+// it. If the user is no contact, the code is NoContact.
 type RemarkContact struct {
 	User   int64  `json:"user"`
 	Remark string `json:"remark"` // at most 64 characters
@@ -43,11 +45,11 @@ type RemarkContact struct {
 type Contact struct {
 	User    int64  `json:"user"`
 	Name    string `json:"name"`
-	State   string `json:"state,omitempty"`   // RelationContact and its like; empty: the user is only blocked
-	Since   int64  `json:"since,omitempty"`   // since when it is so, in ms since 1970
-	Blocked int64  `json:"blocked,omitempty"` // since when the user is blocked, in ms since 1970; zero: the user is not
+	State   string `json:"state,omitempty"`   // RelationContact or one like it; empty: the user is only blocked
+	Since   int64  `json:"since,omitempty"`   // since when the relation has this state, in ms since 1970
+	Blocked int64  `json:"blocked,omitempty"` // since when the user is blocked, in ms since 1970; zero: the user is not blocked
 	Remark  string `json:"remark,omitempty"`
-	Text    string `json:"text,omitempty"` // of a request that came in
+	Text    string `json:"text,omitempty"` // the text of an incoming request
 }
 
 // ContactsAnswer is one page of the caller's relations, by ascending id.
@@ -61,19 +63,20 @@ type ContactsAnswer struct {
 // RelationContact, RelationIncoming and RelationOutgoing.
 const KindBlocked = "blocked"
 
-// The values of the fields of Consent: users who may do something with a user.
+// The values of the fields of Consent.
 const (
 	ByEveryone = "everyone"
 	ByContacts = "contacts"
 	ByNobody   = "nobody"
 )
 
-// Consent says who may do what with the caller. A blocked user may do nothing of it. An
-// empty field of a request stays as it is. The answer has no empty field.
+// Consent says who may write to the caller, add the caller to groups, and find the
+// caller. Blocked users may do none of these. An empty field of a request changes
+// nothing. The answer has no empty field.
 type Consent struct {
-	Write string `json:"write,omitempty"` // who may write: ByEveryone or ByContacts
-	Add   string `json:"add,omitempty"`   // who may add to groups, rather than invite: ByEveryone, ByContacts or ByNobody
-	Find  string `json:"find,omitempty"`  // who learns the name from the id: ByEveryone, or ByContacts, which stands for all who know the caller
+	Write string `json:"write,omitempty"` // who may write to the caller: ByEveryone or ByContacts
+	Add   string `json:"add,omitempty"`   // who may add the caller to groups, rather than only invite them: ByEveryone, ByContacts or ByNobody
+	Find  string `json:"find,omitempty"`  // who may learn the caller's name from the id: ByEveryone, or ByContacts, which here means all users who know the caller
 }
 
 // Invitation is an invitation of the caller to a group.
@@ -81,12 +84,13 @@ type Invitation struct {
 	Group  int64  `json:"group"`
 	Name   string `json:"name,omitempty"`    // of the group
 	By     int64  `json:"by"`                // the inviter
-	ByName string `json:"by_name,omitempty"` // empty: that account is gone
+	ByName string `json:"by_name,omitempty"` // name of the inviter; empty: that account is gone
 	Since  int64  `json:"since"`             // ms since 1970
 }
 
-// InvitationsAnswer has the caller's latest 100 invitations, the oldest first. To accept one is a JoinGroup,
-// and to decline one a LeaveGroup. The code is NoInvitation if there is none any more.
+// InvitationsAnswer has the caller's latest 100 invitations, the oldest first. A
+// JoinGroup accepts an invitation, and a LeaveGroup declines it. If the invitation does
+// not exist any more, the code is NoInvitation.
 type InvitationsAnswer struct {
 	Invitations []Invitation `json:"invitations"`
 }

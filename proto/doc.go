@@ -10,18 +10,18 @@
 //	length   varint32, 1 to 5 bytes: the number of bytes in message
 //	message  one Frame in proto3
 //
-// There is no magic number and no version. The frame is compatible with CIM's, and a CIM
-// client may connect to the same port. Fields 1 to 5 and commands 0 to 3 are CIM's. Our
-// own fields and commands start at 16. A peer skips unknown fields. A length above the
-// limit (MaxFrame by default) ends the connection before the message is read.
+// There is no magic number and no version. Frames are compatible with those of CIM, and a
+// CIM client may connect to the same port. Fields 1 to 5 and commands 0 to 3 are CIM's.
+// Our own fields and commands start at 16. A peer skips unknown fields. A length above
+// the limit (MaxFrame by default) ends the connection before the message is read.
 //
 // On the same port, at PathSocket, a WebSocket carries the same message without the
 // length, because WebSocket has its own. The subprotocol selects the form. With
 // SubprotocolBinary a binary message is one Frame in proto3. With SubprotocolJSON, for
 // browsers, a text message is one Frame in JSON (see AppendJSON). In JSON, ids and
-// numbers are JSON numbers, which is the reason for MaxUser. An epoch has 64 bits, so
-// it is written in hex digits. In JSON an unknown field is an error, because it is more
-// likely a mistake than a later version.
+// numbers are JSON numbers, which is the reason for MaxUser. An epoch has 64 bits, so it
+// is written in hex digits. In JSON an unknown field is an error, because it is probably
+// a mistake and not a field of a later version.
 //
 // # Commands
 //
@@ -39,8 +39,8 @@
 //	ERROR          node    a frame was refused, and the connection stays open; no node of this version sends it
 //	OFFLINE        node    to CIM clients only: messages that came while they were offline
 //
-// Between LOGIN_REQUEST and LOGIN_ANSWER the node sends nothing but a KICK. A CIM
-// connection gets MESSAGE, PING and OFFLINE only. Its MESSAGE has the sender in
+// Between LOGIN_REQUEST and LOGIN_ANSWER the node sends nothing except perhaps a KICK. A
+// CIM connection gets only MESSAGE, PING and OFFLINE. Its MESSAGE has the sender in
 // properties.
 //
 // # Keys and positions
@@ -50,9 +50,9 @@
 // gives an entry a position when it appends it: log, epoch, number and key.
 //
 // Numbers are dense, so a reader can see a gap. A log gets a new epoch when it begins
-// again, so that its new numbers differ from the old ones. A store that has lost the
-// tail of a log uses numbers again within an epoch. Then the keys differ, and also each
-// entry's Prev, which is the key of the entry before it.
+// again, so that its new numbers differ from the old ones. A store that has lost the tail
+// of a log uses numbers again within an epoch. Then the keys differ. So does the Prev of
+// the following entry, which is the key of the entry before it.
 //
 // # Delivery marks
 //
@@ -63,19 +63,19 @@
 // once. The cursor is authoritative, and PathDelivered returns whether it has passed
 // the message.
 //
-// A mark is only a claim of the receiver. It names the user who gave it, so a user can
-// give false marks only in their own name. The client that gets a mark must compare To
+// A mark is only a claim of the receiver. It names the user who sent it, so a user can
+// send false marks only in their own name. The client that gets a mark must compare To
 // with the user to whom it sent that id. Messages to a group and to oneself have no
-// marks. CIM's clients neither give nor get marks; their cursors move as usual.
+// marks. CIM's clients neither send nor get marks, but their cursors move as usual.
 //
 // # Groups
 //
 // A group has its own log. If a user joins or leaves, the log gets an entry of the kind
 // JOIN or LEAVE, with that user as its sender. So a joining has a place in the log's
-// order. For a reader of the log, the sender is a member from the JOIN until the LEAVE.
-// A reader without a position begins at number zero, and the route answers from the
-// reader's own JOIN on. The creator of a group may add and remove others, and such an
-// entry says so. All others join and leave by themselves.
+// order. For a reader of the log, the sender is a member from the JOIN until the LEAVE. A
+// reader without a position begins at number zero, and the answer of the route begins
+// with the reader's own JOIN. The owner and admins of a group may add and remove others.
+// The entry then names the user who did so. All others join and leave by themselves.
 //
 // # Codes
 //

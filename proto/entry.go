@@ -14,7 +14,7 @@ import (
 const MaxID = 64
 
 // Key returns an entry's key, which is the sender and the sender's id of the message:
-// "42:4f3a...". It is unique for ever, and positions are not.
+// "42:4f3a...". Unlike a position, it is unique for ever.
 func Key(from int64, id string) string { return strconv.FormatInt(from, 10) + ":" + id }
 
 // ParseKey is the inverse of Key. It returns an error for a sender in another form,
@@ -47,8 +47,8 @@ func ValidID(id string) bool {
 }
 
 // EncodeStored returns the bytes that a log stores: the key, a line feed, and the encoded
-// entry. The key is first so that a script can read it without decoding. It must have no
-// line feed (see ValidID). The only error is a text that is not UTF-8.
+// entry. The key is first so that a script can read it without decoding. The key must
+// have no line feed (see ValidID). The only error is a text that is not UTF-8.
 func EncodeStored(key string, e *Entry) ([]byte, error) {
 	b := make([]byte, 0, len(key)+1+proto.Size(e))
 	b = append(append(b, key...), '\n')

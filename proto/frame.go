@@ -11,7 +11,7 @@ import (
 
 // MaxText is the default limit of a message's text in bytes of UTF-8.
 //
-// CIM has no limit: neither its frame decoder (Netty's ProtobufVarint32FrameDecoder) nor
+// CIM has no limit. Neither its frame decoder (Netty's ProtobufVarint32FrameDecoder) nor
 // its route checks a length, and texts of 60,000 bytes and more arrive. Without a limit
 // one sender could fill every queue. This limit is the largest number of 16 bits.
 const MaxText = 1<<16 - 1
@@ -29,12 +29,12 @@ const CIMDevice = "cim"
 const Everyone int64 = 1
 
 // MaxUser is the largest user id. Browsers read ids as JSON numbers, which are exact up
-// to it.
+// to this one.
 const MaxUser int64 = 1<<53 - 1
 
 // RandomUser is the smallest id that a new user gets. Ids from there on are random.
-// Smaller ids are of CIM and of earlier releases, and are the time of the registration in
-// ms since 1970.
+// Smaller ids come from CIM and from earlier releases. They are the time of the
+// registration, in ms since 1970.
 const RandomUser int64 = 1 << 44
 
 var (
@@ -61,8 +61,8 @@ func AppendFrame(b []byte, f *Frame) ([]byte, error) {
 
 // Split returns the first frame of b, without its prefix, and the number of bytes that it
 // takes in b. The body shares b's memory. If taken is zero and there is no error, more
-// bytes are needed. Split checks the length before the body has come. limit is in bytes
-// and not negative. Errors are ErrBadFrame and ErrFrameTooLong.
+// bytes are needed. Split checks the length before the body has come. The parameter limit
+// is in bytes and not negative. Errors are ErrBadFrame and ErrFrameTooLong.
 //
 // A prefix of more than five bytes gives ErrBadFrame. A prefix may have more bytes than
 // its number needs, as everywhere in protobuf. The single byte 0x00 is an empty frame,
@@ -86,8 +86,8 @@ func Split(b []byte, limit int) (body []byte, taken int, err error) {
 // Unmarshal decodes one message without its prefix into f, and replaces everything in
 // f. The frame shares no memory with b. The error wraps ErrBadFrame.
 //
-// A decoded frame may need more memory than b. A hostile frame of empty texts or marks
-// needs 40 times as much (TestDecodedFrameIsBounded).
+// A decoded frame may need more memory than b. A hostile frame with very many empty texts
+// or marks needs 40 times as much (TestDecodedFrameIsBounded).
 func (f *Frame) Unmarshal(b []byte) error {
 	if err := proto.Unmarshal(b, f); err != nil {
 		return fmt.Errorf("%w: %v", ErrBadFrame, err)

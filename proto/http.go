@@ -3,8 +3,8 @@ package proto
 import "time"
 
 // RegisterRequest makes an account. A name has 1 to 64 characters, no leading or trailing
-// space, and no characters that nobody sees. It is stored in Unicode's normal form C. It is
-// no number, and does not look like a reserved name (admin, system, ...) or like a mark.
+// space, and no invisible characters. It is stored in Unicode's normal form C. It must
+// not be a number, or look like a reserved name (admin, system, ...) or like a mark.
 type RegisterRequest struct {
 	Name     string `json:"name"`
 	Password string `json:"password,omitempty"` // required in password mode, ignored in open mode
@@ -24,7 +24,7 @@ type LoginRequest struct {
 	Name     string   `json:"name,omitempty"`
 	Password string   `json:"password,omitempty"`
 	Token    string   `json:"token,omitempty"`
-	JWT      string   `json:"jwt,omitempty"`    // of the system that knows the users, where the mode is jwt; a Name or User beside it must be its own
+	JWT      string   `json:"jwt,omitempty"`    // token of the system that knows the users, in the mode jwt; if Name or User is set, too, it must belong to the same account
 	Device   string   `json:"device"`           // 1 to 32 of a-z 0-9 - _ .
 	Avoid    []string `json:"avoid,omitempty"`  // ids of nodes that the client could not reach, at most 16
 	Repeat   string   `json:"repeat,omitempty"` // "replace", "reject", or empty for the route's default
@@ -45,20 +45,20 @@ type LoginAnswer struct {
 	Node        Node   `json:"node"`
 	Ticket      string `json:"ticket"`      // admits the device at that node; valid for two minutes
 	Token       string `json:"token"`       // replaces the password at the route; valid for days
-	PingSeconds int    `json:"pingSeconds"` // send a ping after you have written nothing for so long
+	PingSeconds int    `json:"pingSeconds"` // the client must send a ping when it has written nothing for this time
 
-	// A client that knows these tokens uses them in place of Token. They are missing after a
-	// login with an access token. Token is then that access token.
-	Access        string `json:"access,omitempty"`        // as Token; valid for minutes
+	// A client that knows these tokens uses them instead of Token. After a login with an
+	// access token they are missing, and Token is that access token.
+	Access        string `json:"access,omitempty"`        // used like Token; valid for minutes
 	AccessSeconds int    `json:"accessSeconds,omitempty"` // how long Access is valid
 	Refresh       string `json:"refresh,omitempty"`       // gets the next two tokens, see RefreshRequest
 }
 
-// RefreshRequest gets a device its next access token and replaces its refresh token. The
-// request may be repeated until the successor was used once, because its answer may be
-// lost. If the token comes again after that, somebody has a copy of it. The route then ends
-// the session and answers with the code SessionEnded. If the token is not valid for another
-// reason, the code is Unauthorized, and the device has to log in.
+// RefreshRequest gets a device its next access token and replaces its refresh token.
+// Because the answer may be lost, the request may be repeated until the new refresh token
+// was used. If the old token is used again after that, somebody has a copy of it. The
+// route then ends the session and answers with the code SessionEnded. If the token is not
+// valid for another reason, the code is Unauthorized, and the device has to log in.
 type RefreshRequest struct {
 	Refresh string `json:"refresh"`
 }
@@ -78,8 +78,9 @@ type Node struct {
 	Path    string `json:"path,omitempty"` // if set, only a WebSocket at this path connects; empty: TCP, or a WebSocket at PathSocket
 }
 
-// LogoutRequest logs a device out. Its connection is closed. When the answer comes, its
-// tokens and unused tickets are invalid at every route. It may be repeated.
+// LogoutRequest logs out a device, and its connection is closed. When the answer comes,
+// the device's tokens and unused tickets are invalid at every route. The request may be
+// repeated.
 type LogoutRequest struct {
 	Device string `json:"device,omitempty"` // empty: the token's device
 }
@@ -87,9 +88,9 @@ type LogoutRequest struct {
 // LogoutAnswer is empty.
 type LogoutAnswer struct{}
 
-// SessionsAnswer has the sessions of the caller's devices, connected ones first, then the
-// latest login first. A route keeps at most 32 devices (its flag -devices), and the last
-// eight that logged in and never connected.
+// SessionsAnswer has the sessions of the caller's devices. Connected ones come first, and
+// then those with the latest login. A route keeps at most 32 devices (its flag -devices),
+// and the last eight that logged in but never connected.
 type SessionsAnswer struct {
 	Sessions []DeviceSession `json:"sessions"`
 }
@@ -99,16 +100,16 @@ type SessionsAnswer struct {
 type DeviceSession struct {
 	Device    string `json:"device"`
 	Connected bool   `json:"connected"`
-	Since     int64  `json:"since,omitempty"`   // ms since 1970, when it connected or disconnected last; zero: it never connected
+	Since     int64  `json:"since,omitempty"`   // ms since 1970, when the device last connected or disconnected; zero: it never connected
 	Login     int64  `json:"login"`             // ms since 1970, of the last login
 	Network   string `json:"network,omitempty"` // network from which the device came: the /24 of IPv4, the /48 of IPv6
-	Own       bool   `json:"own,omitempty"`     // it is the caller's session
+	Own       bool   `json:"own,omitempty"`     // the session is the caller's own
 }
 
 // EndSessions ends sessions. It has one of Device, Others and All. The connections of
 // these sessions are closed with the code SessionEnded. When the answer comes, their
-// tokens and unused tickets are invalid at every route. The request may be repeated. A
-// device without a session is no error.
+// tokens and unused tickets are invalid at every route. The request may be repeated. If a
+// device has no session, that is no error.
 type EndSessions struct {
 	Device string `json:"device,omitempty"`
 	Others bool   `json:"others,omitempty"` // all sessions but the caller's
@@ -118,8 +119,8 @@ type EndSessions struct {
 // EndSessionsAnswer is empty.
 type EndSessionsAnswer struct{}
 
-// ChangePassword changes the caller's password and ends the sessions of all other devices.
-// It may be repeated, although the old password is then wrong.
+// ChangePassword changes the caller's password and ends the sessions of all other
+// devices. The request may be repeated, although the old password is then wrong.
 type ChangePassword struct {
 	Old string `json:"old"`
 	New string `json:"new"` // 1 to 256 bytes
@@ -129,15 +130,15 @@ type ChangePassword struct {
 type ChangePasswordAnswer struct{}
 
 // DeleteAccount deletes the caller's account for good. It may be repeated with the same
-// token. The route asks for the account's password, or for a token of the other system that
-// knows the users, or in open mode for neither.
+// token. The route requires the account's password, or a token of the other system that
+// knows the users. In open mode it requires neither.
 type DeleteAccount struct {
 	Password string `json:"password,omitempty"`
 	JWT      string `json:"jwt,omitempty"`
 }
 
-// DeletedAccount is empty. Nobody can use the account any more. Its data are
-// removed within a minute. Then the name is free.
+// DeletedAccount is empty. From now on, nobody can use the account. Its data are removed
+// within a minute, and then the name is free.
 type DeletedAccount struct{}
 
 // SendMessage sends a text to a user or to a group. It may be repeated with the same
@@ -168,7 +169,7 @@ type ScheduleMessage struct {
 	To    int64  `json:"to,omitempty"`
 	Group int64  `json:"group,omitempty"`
 	Text  string `json:"text"`
-	At    int64  `json:"at,omitempty"`    // ms since 1970; at most MaxAhead from now; up to a day ago means now
+	At    int64  `json:"at,omitempty"`    // ms since 1970; at most MaxAhead from now; a time within the past 24 hours means now
 	After int64  `json:"after,omitempty"` // ms from now, instead of At
 
 	Confirm bool `json:"confirm,omitempty"` // as in SendMessage
@@ -176,7 +177,7 @@ type ScheduleMessage struct {
 
 const (
 	// MaxAhead is how long a message may be delayed. A year is enough for yearly
-	// messages. A longer delay is more likely a number in the wrong unit.
+	// messages. A longer delay is probably a number in the wrong unit.
 	MaxAhead = 366 * 24 * time.Hour
 	// MaxScheduled is how many messages a user may have pending.
 	MaxScheduled = 1000
@@ -195,7 +196,7 @@ const (
 type Scheduled struct {
 	ID    string `json:"id"`
 	State string `json:"state"`
-	Due   int64  `json:"due"`            // ms since 1970; once it was sent, dropped or cancelled, the time when that happened
+	Due   int64  `json:"due"`            // when the message is due, in ms since 1970; after it was sent, dropped or cancelled, the time of that
 	Code  Code   `json:"code,omitempty"` // why it was dropped
 	To    int64  `json:"to,omitempty"`   // the receiver, only while it is pending or firing
 	Group int64  `json:"group,omitempty"`
@@ -233,7 +234,7 @@ type PulledMessages struct {
 	Oldest   int64     `json:"oldest"` // number of the oldest entry in the log; earlier ones were trimmed
 	Newest   Position  `json:"newest"`
 	Messages []Message `json:"messages"`
-	Through  Position  `json:"through"` // position of the last entry that was read, even if that is never shown
+	Through  Position  `json:"through"` // position of the last entry that was read, even if that entry is never shown
 }
 
 // AckPositions moves the cursors of the token's device forward.
@@ -252,15 +253,15 @@ type AckAnswer struct{}
 
 // DeliveredAnswer reports whether a message of the caller was shown to its receiver.
 type DeliveredAnswer struct {
-	Found     bool `json:"found"`     // it is among the latest 1,000 entries of the receiver's log
-	Delivered bool `json:"delivered"` // it was found, and a device of the receiver acknowledged it or a later entry
+	Found     bool `json:"found"`     // the message is among the latest 1,000 entries of the receiver's log
+	Delivered bool `json:"delivered"` // the message was found, and a device of the receiver has acknowledged it or a later entry
 }
 
 // User is an account, for other users.
 type User struct {
 	User int64  `json:"user"`
 	Name string `json:"name"`
-	Role string `json:"role,omitempty"` // only in a list of a group's members: GroupOwner and its like
+	Role string `json:"role,omitempty"` // only in a list of a group's members: GroupOwner or one like it
 }
 
 // OnlineAnswer is one page of the connected users, by ascending id.
@@ -273,15 +274,15 @@ type OnlineAnswer struct {
 // The roles in the system.
 const (
 	RoleUser      = "user"
-	RoleModerator = "moderator" // may write to everyone and list who is online, even if users may not
-	RoleOperator  = "operator"  // also gives roles
+	RoleModerator = "moderator" // may write to everyone and list the users who are online, even if other users may not
+	RoleOperator  = "operator"  // may also give roles
 )
 
-// GiveRole gives a user a role in the system. Only operators may call it. To repeat it
+// GiveRole gives a user a role in the system. Only operators may call it. Repeating it
 // changes nothing.
 type GiveRole struct {
 	User int64  `json:"user"`
-	Role string `json:"role"` // RoleUser and its like
+	Role string `json:"role"` // RoleUser or one like it
 }
 
 // GaveRole is empty.
@@ -290,7 +291,7 @@ type GaveRole struct{}
 // RoleAnswer has the caller's role in the system.
 type RoleAnswer struct {
 	Role     string `json:"role"`
-	Everyone bool   `json:"everyone"` // the caller may write to everyone and list who is online
+	Everyone bool   `json:"everyone"` // the caller may write to everyone and list the users who are online
 }
 
 // MaxMove is the largest number of sessions in a MoveRequest.
@@ -305,7 +306,8 @@ type DrainStatus struct {
 	Waiting  string `json:"waiting,omitempty"` // why no client is redirected at the moment
 }
 
-// KeysAnswer has the public keys of tickets: one, or two while the route key is rotated.
+// KeysAnswer has the public keys that verify tickets. There is one key, or two while the
+// route key is rotated.
 type KeysAnswer struct {
 	Tickets [][]byte `json:"tickets"` // Ed25519, base64 in JSON
 }

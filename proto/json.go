@@ -10,7 +10,7 @@ import (
 )
 
 // jsonFrame is the JSON form of a Frame. It has the fields of a Frame except those that
-// only CIM uses, with names as usual in JavaScript. The fields of a message stand
+// only CIM uses. The names are in the style of JavaScript. The fields of a message are
 // beside the command, without nesting. Zero fields are omitted.
 type jsonFrame struct {
 	Cmd         string     `json:"cmd"`
@@ -77,7 +77,7 @@ func AppendJSON(b []byte, f *Frame) ([]byte, error) {
 // ErrBadFrame, and then f is unchanged. An unknown field, a field of another type, a
 // second value, an unknown command, and bytes that are not UTF-8 are errors.
 //
-// encoding/json is lenient in three ways, which is harmless because no other program
+// In three ways, encoding/json is lenient. That is harmless, because no other program
 // reads these bytes. A field's name may have any case. Repeated fields may be merged. An
 // unpaired surrogate escape becomes U+FFFD, as when a browser encodes UTF-8.
 //
@@ -91,7 +91,7 @@ func (f *Frame) UnmarshalJSON(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&j); err != nil {
-		// The error may quote a name that is as long as the frame.
+		// The error is cut, because it may quote a name that is as long as the frame.
 		return fmt.Errorf("%w: %.100v", ErrBadFrame, err)
 	}
 	if _, err := d.Token(); err != io.EOF {

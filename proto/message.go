@@ -3,7 +3,7 @@ package proto
 // Message is a message for applications. It is also the JSON form in answers of the route
 // and in frames of the JSON subprotocol.
 type Message struct {
-	ID       string   `json:"id"`   // given by the sender, unique per sender
+	ID       string   `json:"id"`   // chosen by the sender, unique per sender
 	From     int64    `json:"from"` // sender
 	FromName string   `json:"fromName"`
 	To       int64    `json:"to,omitempty"`    // receiving user; zero in a group's message
@@ -11,7 +11,7 @@ type Message struct {
 	Text     string   `json:"text"`
 	Time     int64    `json:"time"`           // ms since 1970, when a route stored it
 	Kind     Kind     `json:"kind,omitempty"` // 2: the sender joined the group, 3: the sender left it; there is no text
-	By       int64    `json:"by,omitempty"`   // with kinds 2 and 3: the user who added or removed the sender; zero: the sender did it
+	By       int64    `json:"by,omitempty"`   // with kinds 2 and 3: the user who added or removed the sender; zero: the sender joined or left by themselves
 	At       Position `json:"at"`             // position in the reader's log
 	Prev     string   `json:"prev,omitempty"` // key of the entry before it in that log
 
@@ -22,13 +22,13 @@ type Message struct {
 func (m Message) Key() string { return Key(m.From, m.ID) }
 
 // Shown reports whether applications show entries of this kind. They do not show entries
-// that only the log needs, or entries of a kind that a later version adds.
+// that only the log needs, nor entries of a kind that a later version adds.
 func (k Kind) Shown() bool { return k == Kind_TEXT || k == Kind_JOIN || k == Kind_LEAVE }
 
 // Frame returns the frame that pushes the message to one of our clients.
 func (m Message) Frame() *Frame {
 	at := m.At.Mark()
-	at.Key = "" // the key follows from From and Id
+	at.Key = "" // the receiver computes the key from From and Id
 	return &Frame{
 		Cmd: Command_MESSAGE, Id: m.ID, From: m.From, FromName: m.FromName, To: m.To, Group: m.Group,
 		ReqMsg: m.Text, Time: m.Time, At: at, Prev: m.Prev, Kind: m.Kind, By: m.By, Confirm: m.Confirm,

@@ -6,8 +6,8 @@ import (
 )
 
 // MaxNumber is the largest number in JSON and in queries, and -MaxNumber the smallest.
-// Browsers and Redis's scripts compute with floating-point numbers, which are exact up
-// to it.
+// Browsers and Redis's scripts compute with floating-point numbers, which are exact up to
+// MaxNumber.
 const MaxNumber int64 = 1<<53 - 1
 
 var errNumber = errors.New("not a whole number of at most 53 bits")

@@ -77,7 +77,7 @@ const (
 	PathPush       = "/push"    // POST, service token: PushRequest -> PushAnswer, protobuf
 	PathPushStream = "/stream"  // GET with an Upgrade, service token: pushes as calls of a stream
 	PathNodeOnline = "/online"  // GET, service token: ?after= &limit= &prefix= -> OnlineAnswer
-	PathRing       = "/members" // GET: the members this node sees, with an ETag
+	PathRing       = "/members" // GET: the members that this node knows, with an ETag
 	PathDrain      = "/drain"   // service token; POST: start to drain, GET: status; both -> DrainStatus
 	PathCIMPush    = "/sendMsg" // POST: CIM's push, in open mode only
 )
@@ -85,15 +85,15 @@ const (
 // Paths that every program serves.
 const (
 	PathHealth  = "/healthz" // 200 while the process answers
-	PathReady   = "/readyz"  // 200 when it should get requests, else 503 and the reason
+	PathReady   = "/readyz"  // 200 when the program should get requests, otherwise 503 and the reason
 	PathMetrics = "/metrics" // Prometheus text
 )
 
 // PathProfiles is the path under which a program serves its profiles (package
-// net/http/pprof), if it does.
+// net/http/pprof), if it serves any.
 const PathProfiles = "/debug/pprof/"
 
-// ContentProtobuf is the content type of the hop's bodies.
+// ContentProtobuf is the content type of bodies between nodes and routes.
 const ContentProtobuf = "application/x-protobuf"
 
 // WebSocket subprotocols of a node, and their path.
@@ -105,9 +105,9 @@ const (
 
 // Request headers for an overloaded route. Without them a request counts as a first try.
 const (
-	// HeaderRefused has how often the route refused this request before. It is for
-	// logins and reads of a log. The route serves such a request before others. The
-	// client waits RefusedPatience longer for the answer than usual.
+	// HeaderRefused has how often the route refused this request before. It is for logins
+	// and reads of a log. The route serves such a request before others. The client waits
+	// for the answer for RefusedPatience longer than usual.
 	HeaderRefused = "Cim-Refused"
 	// HeaderPriority is the header of RFC 9218. Its value PriorityBacklog means that
 	// the request reads an old page of a log, and that more pages follow.
@@ -115,5 +115,5 @@ const (
 	PriorityBacklog = "u=6"
 )
 
-// RefusedPatience is how long a route lets a request wait that it has refused before.
+// If a route has refused a request before, it lets the request wait for RefusedPatience.
 const RefusedPatience = 20 * time.Second

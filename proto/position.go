@@ -13,8 +13,8 @@ import (
 const Inbox int64 = 0
 
 // Epoch is a random name that a log gets when it begins. If a log is lost and begins
-// again, its epoch shows that its numbers are not the old ones. In JSON it is written
-// as sixteen hex digits, because a number has less than 64 bits in browsers.
+// again, the new epoch shows that its numbers are not the old ones. In JSON it is written
+// as sixteen hex digits, because numbers have less than 64 bits in browsers.
 type Epoch uint64
 
 // MarshalJSON writes sixteen hex digits in quotes.

@@ -1,6 +1,6 @@
 package proto
 
-// Why a user reports a message.
+// The reasons for which a user may report a message.
 const (
 	ReasonSpam    = "spam"
 	ReasonAbuse   = "abuse"
@@ -8,7 +8,7 @@ const (
 	ReasonOther   = "other"
 )
 
-// How a moderator closes a report. The note says what was done.
+// The decisions by which a moderator closes a report. The note says what was done.
 const (
 	DecisionDismiss = "dismiss" // nothing is wrong with the message
 	DecisionResolve = "resolve" // something was wrong, and the moderator has acted
@@ -17,13 +17,14 @@ const (
 // MaxReportNote is how long a note of a reporter or a moderator may be, in bytes.
 const MaxReportNote = 500
 
-// ReportMessage reports a message to the moderators. At is its place in the caller's inbox
-// or in a group's log, with the key. The route takes the text from there. The code is
-// UnknownMessage if the message is not kept, or if the caller may not read it. The code is
-// TooMany if too many reports wait, of the caller or of all. To repeat it changes nothing.
+// ReportMessage reports a message to the moderators. At is its place in the caller's
+// inbox or in a group's log, with the key. The route takes the text from there. The code
+// is UnknownMessage if the message is not kept, or if the caller may not read it. The
+// code is TooMany if too many reports wait for a decision, of the caller or of all users.
+// Repeating it changes nothing.
 type ReportMessage struct {
 	At     Position `json:"at"`
-	Reason string   `json:"reason"`         // ReasonSpam and its like
+	Reason string   `json:"reason"`         // ReasonSpam or one like it
 	Note   string   `json:"note,omitempty"` // at most MaxReportNote bytes
 }
 
@@ -35,7 +36,8 @@ type Report struct {
 	ID      string          `json:"id"`
 	Message ReportedMessage `json:"message"`
 	Users   int             `json:"users"` // how many users have reported it; at most 50 are counted
-	// Statements says why, the oldest first. It does not say which user has said so.
+	// Statements has the reasons of the reporters, the oldest first. It does not name the
+	// reporters.
 	Statements []ReportStatement `json:"statements"`
 }
 
@@ -66,16 +68,18 @@ type ReportsAnswer struct {
 }
 
 // CloseReport closes a report. The code is Forbidden unless the caller is a moderator or
-// an operator. The code is Decided if somebody else has closed it, or the caller in another
-// way, and UnknownReport if there is no such report any more. To repeat it is harmless.
+// an operator. The code is Decided if another moderator has closed it, or if the caller
+// has closed it with another decision. The code is UnknownReport if the report does not
+// exist any more. Repeating it is harmless.
 type CloseReport struct {
 	ID       string `json:"id"`
 	Decision string `json:"decision"`       // DecisionDismiss or DecisionResolve
 	Note     string `json:"note,omitempty"` // at most MaxReportNote bytes; DecisionResolve needs one
 }
 
-// ReportClosed says about whose message the caller has decided.
+// ReportClosed names the author of the message about which the caller has decided, and
+// its group.
 type ReportClosed struct {
-	From  int64 `json:"from"`            // who wrote it
-	Group int64 `json:"group,omitempty"` // to which it was written; zero: to a user
+	From  int64 `json:"from"`            // the author of the message
+	Group int64 `json:"group,omitempty"` // the group to which it was written; zero: it was written to a user
 }

@@ -23,7 +23,7 @@ func BaseURL(http string) string {
 	return "http://" + http
 }
 
-// ClientAddress is how clients reach a member.
+// ClientAddress is the address at which clients connect to a member.
 type ClientAddress struct {
 	HostPort string
 	TLS      bool

@@ -6,8 +6,8 @@
 // Everything here is a value. A [Ring] and a [View] never change their answers, a
 // [Member] is copied, and nothing does I/O or starts a goroutine. [Table] holds the
 // current view and replaces it as a whole. The packages below write it: gossip
-// (memberlist), mirror (ZooKeeper) and seed (HTTP). The ring only chooses a node. No
-// two processes have to agree on it, and it does not show which nodes are alive.
+// (memberlist), mirror (ZooKeeper) and seed (HTTP). The ring only chooses a node.
+// Processes need not agree on it, and it does not show which nodes are alive.
 //
 // # The ring
 //
@@ -30,24 +30,24 @@
 //     the time of a claim depends on its member and its arc only.
 //   - A member that joins takes arcs only for itself. A member that leaves gives up only
 //     its own arcs. No other member's claims move.
-//   - Shares are even. The owner of each arc is drawn independently, so a member's
-//     share p of B arcs has a standard deviation of sqrt(p(1-p)/B). For one member of
-//     three, that is 0.09 % of all users. With 160 virtual nodes per member on a circle
-//     it is about 2 %. Then the bound that a change of members moves at most
-//     1/N + 1 % of the users would not hold in every third cluster of three.
+//   - Shares are even. The owner of each arc is drawn independently, so a member's share
+//     p of B arcs has a standard deviation of sqrt(p(1-p)/B). For one member of three,
+//     that is 0.09 % of all users. With 160 virtual nodes per member on a circle, it is
+//     about 2 %. Then, in a third of all clusters of three, a change of members could
+//     move more than 1/N + 1 % of the users.
 //   - The owner of the next arc is unrelated to the owner of this one. So the users of a
 //     full member spread over all others, and do not overload one neighbour.
 //
-// Dividing the arcs costs B(ln B + 0.58) claims (the coupon collector's problem). That
-// is 3.4 million claims for any number of members. The first lookup in a ring does it,
-// outside the lock of any table. So 300 joins without a lookup between them divide one
-// ring; see BenchmarkJoins. Every later lookup reads one entry of the table; see
-// BenchmarkNew and BenchmarkOwner.
+// Dividing the arcs among the members takes B(ln B + 0.58) claims (the coupon collector's
+// problem). That is 3.4 million claims for any number of members. The first lookup in a
+// ring does it, outside the lock of any table. So 300 joins without a lookup between them
+// divide one ring; see BenchmarkJoins. Every later lookup reads one entry of the table;
+// see BenchmarkNew and BenchmarkOwner.
 //
-// Folder peers compares the ring with other libraries. At 1,000 members a lookup takes
-// 9 ns here and 330 to 3,000 ns there. The fullest of 1,000 members exceeds the mean by
-// as much as if each user's member were drawn at random. On circles of virtual nodes it
-// exceeds the mean three to five times as much.
+// Folder peers compares the ring with other libraries. At 1,000 members a lookup takes 9
+// ns here and 330 to 3,000 ns there. With 1,000 members, the fullest one exceeds the mean
+// by as much as if each user's member were drawn at random. On a circle of virtual nodes,
+// it exceeds the mean by three to five times as much.
 //
 // # Loads
 //
@@ -65,7 +65,7 @@
 //     the user is placed, no member that was chosen as open is above
 //     ceil(C * mean * weight), where the mean includes that user.
 //   - With published loads q is half an eighth of the whole capacity, which is what
-//     rounding down hides on average. (So these loads are counted in half eighths.)
-//     Without q, half of an evenly loaded cluster would look full at every step of the
-//     rounding.
+//     rounding down hides on average. (For this half, such loads are counted in half
+//     eighths.) Without q, half of an evenly loaded cluster would look full at every step
+//     of the rounding.
 package ring

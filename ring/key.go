@@ -10,23 +10,23 @@ import (
 )
 
 // DeriveKey derives a 32-byte key from the cluster key for a purpose, by HKDF (RFC 5869)
-// with SHA-256. The purposes are "member" (the MAC of members), "loads" (the MAC of
-// their loads over HTTP), "gossip" (memberlist's encryption) and "service" (the token
-// between the system's own processes). A derived key reveals nothing about another one
-// or about the cluster key. It returns nil if the cluster key is empty.
+// with SHA-256. The purposes are "member" (the MAC of members), "loads" (the MAC of their
+// loads over HTTP), "gossip" (memberlist's encryption) and "service" (the token between
+// the system's own processes). A derived key reveals nothing about another one or about
+// the cluster key. If the cluster key is empty, DeriveKey returns nil.
 func DeriveKey(cluster []byte, purpose string) []byte {
 	if len(cluster) == 0 {
 		return nil
 	}
 	key, err := hkdf.Key(sha256.New, cluster, []byte("cim cluster key"), purpose, 32)
 	if err != nil {
-		panic("ring: derive key: " + err.Error()) // only a length above 255 hashes can fail
+		panic("ring: derive key: " + err.Error()) // this fails only for a length above 255 hashes
 	}
 	return key
 }
 
-// A Key makes and checks the MAC of members. The empty key is that of a cluster without
-// a key, which must stay on the loopback interface.
+// A Key makes and checks the MAC of members. The empty key is for a cluster without a
+// key, which must stay on the loopback interface.
 type Key []byte
 
 // MemberKey derives the key of members from the cluster key. It returns the empty key
@@ -44,7 +44,8 @@ type Keys struct {
 	changed chan struct{} // guarded by mu; closed by the next Set; nil if there is no waiter
 }
 
-// keySet is one set of keys, the primary key first. It never changes: Set replaces it.
+// keySet is one set of keys, with the primary key first. It never changes, because Set
+// replaces the whole set.
 type keySet struct {
 	cluster [][]byte
 	member  []Key
@@ -106,11 +107,12 @@ func (k *Keys) Seal(m Member) []byte {
 	return Seal(m, nil)
 }
 
-// Admit makes Open return only members for which f returns nil. f must not block.
+// Admit makes Open return only members for which f returns nil. The function f must not
+// block.
 func (k *Keys) Admit(f func(Member) error) { k.admit.Store(&f) }
 
-// Open returns the member in b if any of the keys sealed it, and the function of Admit
-// takes it. Its errors are those of the function Open, or wrap ErrNotAdmitted.
+// Open returns the member in b if any of the keys sealed it and the function of Admit
+// accepts it. Its errors are those of the function Open, or wrap ErrNotAdmitted.
 func (k *Keys) Open(b []byte) (Member, error) {
 	m, err := Open(b, k.now().member...)
 	if err != nil {

@@ -16,10 +16,10 @@ const (
 	MaxSealed = 512     // bytes of a sealed member: memberlist's limit of metadata
 )
 
-// ErrInvalid is wrapped by every error of Validate. Such a member cannot be sealed.
+// Every error of Validate wraps ErrInvalid. An invalid member cannot be sealed.
 var ErrInvalid = errors.New("invalid member")
 
-// A State says whether a member takes new users.
+// A State says whether a member accepts new users.
 type State uint8
 
 // The states, in the order in which a member passes through them. Only Serving members
@@ -59,7 +59,7 @@ func (s *State) UnmarshalText(text []byte) error {
 type Member struct {
 	ID     string // 1 to MaxID printable ASCII bytes without space : / and comma; unique in the cluster
 	Boot   uint64 // random, new at every start; only compared for equality
-	Client string // address for clients: host:port, for TCP and WebSocket; or the URL of a WebSocket, wss://host:port/path
+	Client string // address for clients: host:port for TCP and WebSocket, or the URL of a WebSocket, wss://host:port/path
 	TLS    bool   // Client is host:port and speaks TLS
 	HTTP   string // address of the internal HTTP: host:port, or https://host:port if others must call it over TLS
 	Gossip string // host:port of gossip, or empty
@@ -67,13 +67,13 @@ type Member struct {
 	Weight int    // capacity in a unit of the operator's choice, 1 to MaxWeight
 	State  State
 	Load   int // eighths of the capacity, rounded down, 0 to MaxLoad
-	// Signed is the node's own signature of Identity, binary, or empty. Package ring does
-	// not read it: programs make it and check it, see Keys.Admit.
+	// Signed is the node's own signature of Identity in binary form, or empty. Package
+	// ring does not read it. Programs make and check it (see Keys.Admit).
 	Signed string
 }
 
-// Identity returns what a node signs of its member: all fields but State, Load and Signed,
-// which change from moment to moment. m must pass Validate.
+// Identity returns the bytes that a node signs. They contain all fields of its member
+// except State, Load and Signed, which change often. m must pass Validate.
 func (m Member) Identity() []byte {
 	m.State, m.Load, m.Signed = 0, 0, ""
 	return appendMember(nil, m, 0)
@@ -113,7 +113,7 @@ func (m Member) check() error {
 		}
 	}
 	for _, s := range []string{m.Client, m.HTTP, m.Gossip, m.Zone, m.Signed} {
-		if len(s) > 255 { // its length is one byte when sealed
+		if len(s) > 255 { // in the sealed form, its length has one byte
 			return fmt.Errorf("%.16q... has %d bytes, want at most 255", s, len(s))
 		}
 	}
@@ -127,8 +127,8 @@ func badInID(r rune) bool {
 	return r <= ' ' || r >= 0x7f || r == ':' || r == '/' || r == ','
 }
 
-// memberJSON is a member in JSON, for people and for Sealed. Names are lower case. The
-// boot is a string because JavaScript's numbers are exact only up to 2^53.
+// memberJSON is the JSON form of a member, for people and for Sealed. Names are lower
+// case. The boot is a string because JavaScript's numbers are exact only up to 2^53.
 type memberJSON struct {
 	ID     string `json:"id"`
 	Boot   string `json:"boot"`

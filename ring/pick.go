@@ -11,8 +11,8 @@ type Policy uint8
 
 // The policies. The zero Policy is the default.
 const (
-	HashLoop Policy = iota // the owner, else the member of the last session, else round robin
-	Hash                   // the owner, else the next candidate on the ring
+	HashLoop Policy = iota // the owner; if that is full, the member of the last session; otherwise round robin
+	Hash                   // the owner; if that is full, the next candidate on the ring
 	Loop                   // round robin
 	Random                 // pseudo-random, computed from Pick's argument i
 )
@@ -39,22 +39,22 @@ func ParsePolicy(name string) (Policy, error) {
 // give the same answer in every process.
 //
 // The candidates are the serving members below their limit (see doc.go) that are not in
-// avoid. If there are none, they are all serving members that are not in avoid. If
-// there are none of these either, they are all serving members. HashLoop takes the first
-// candidate of
+// avoid. If there are no such members, the candidates are all serving members that are
+// not in avoid. If there are none of these, either, they are all serving members.
+// HashLoop takes the first candidate of
 //
 //  1. the user's owner on the ring
 //  2. last, the id of the node of the user's last session (may be empty)
 //  3. the i-th candidate in ring order, modulo the number of candidates
 //
 // i is a counter that each caller starts at a random number. So if an owner is full, its
-// users are spread evenly over all other members. Hash uses the owner only. Loop and
+// users are spread evenly over all other members. Hash uses only the owner. Loop and
 // Random use neither the owner nor last.
 func Pick(v *View, user int64, last string, avoid []string, i uint64, p Policy) (Member, bool) {
 	if v.ring.Len() == 0 {
 		return Member{}, false
 	}
-	var buf [8]int32 // few clients have more nodes to avoid
+	var buf [8]int32 // more than 8 nodes to avoid are rare
 	c := v.candidates(v.indices(buf[:0], avoid))
 	return v.serve(c.pick(v.ring, user, last, i, p)), true
 }
@@ -76,8 +76,8 @@ func (c candidates) pick(r *Ring, user int64, last string, i uint64, p Policy) i
 	return c.nth(int(i % uint64(c.len())))
 }
 
-// candidates is a set of ring indices. It has the elements of the list from, except those
-// of the list without. Both lists are ascending. Every index in without is also in from.
+// candidates is a set of ring indices. It has all elements of the list from that are not
+// in the list without. Both lists are ascending. Every index in without is also in from.
 type candidates struct {
 	from, without []int32
 }

@@ -26,17 +26,17 @@ type Ring struct {
 
 	divide    sync.Once
 	claimants []claimant // in ring order; nil once the arcs are divided
-	divided   []int32    // what owners returns
+	divided   []int32    // the result of owners
 }
 
 // New returns the ring over members. Only ID and Weight matter: members of every state
-// are on the ring. The order of members does not matter. If several have one ID, the
-// largest counts (see NewView).
+// are on the ring. The order of members does not matter. If several members have the same
+// ID, the largest counts (see NewView).
 func New(members []Member) *Ring {
 	return newRing(canonical(members))
 }
 
-// newRing is New for members without duplicates.
+// newRing does what New does, for members without duplicates.
 func newRing(members []Member) *Ring {
 	claimants := make([]claimant, len(members))
 	for i, m := range members {
@@ -89,7 +89,7 @@ func newClaimant(m Member) claimant {
 	return c
 }
 
-// claim returns the owner of every arc: the member that claims the arc first. If
+// claim returns the owner of every arc, which is the member that claims the arc first. If
 // several claim it at the same time, the first of them in ring order wins.
 //
 // Time is divided into windows of about arcs/8 claims. Within a window each member makes
@@ -179,7 +179,7 @@ func (r *Ring) Len() int {
 // process and version.
 func (r *Ring) Signature() uint64 {
 	if r == nil {
-		return golden // that of New(nil)
+		return golden // the signature of New(nil)
 	}
 	return r.sig
 }
@@ -201,7 +201,7 @@ func (r *Ring) Shares() map[string]float64 {
 }
 
 // Moved returns the fraction of all users, 0 to 1, whose owner differs between the two
-// rings. These users move if one ring replaces the other.
+// rings. These users move if the second ring replaces the first one.
 func Moved(from, to *Ring) float64 {
 	if from.Len() == 0 && to.Len() == 0 {
 		return 0

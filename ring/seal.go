@@ -16,8 +16,8 @@ import (
 //	signed: length 1, bytes, if flagSigned is set
 //	mac 16, if flagMAC is set: HMAC-SHA256 of all bytes before it, truncated
 //
-// A reader of version 1 refuses other versions and trailing bytes. So a member has
-// exactly one sealed form under a key.
+// A reader of version 1 refuses other versions and trailing bytes. So under one key, a
+// member has exactly one sealed form.
 const (
 	sealVersion = 1
 	sealFixed   = 16 // bytes before the strings
@@ -26,14 +26,14 @@ const (
 	flagMAC = 1 << 0
 	flagTLS = 1 << 1
 
-	flagSigned = 1 << 2 // earlier releases do not see such a member
+	flagSigned = 1 << 2 // earlier releases ignore such a member
 )
 
 // Errors that Open wraps.
 var (
-	// ErrBadMAC means that none of the given keys made the member's MAC. A member
-	// without a MAC has this error if a key was given, and a member with a MAC if no
-	// key was given.
+	// ErrBadMAC means that none of the given keys made the member's MAC. It is also
+	// returned for a member without a MAC if a key was given, and for a member with a MAC
+	// if no key was given.
 	ErrBadMAC = errors.New("member has no valid MAC")
 	// ErrMalformed means that the bytes are not a sealed member of version 1, or that
 	// Validate refuses the member.
@@ -93,8 +93,8 @@ func mac(b []byte, key Key) []byte {
 }
 
 // Open returns the member in b if one of the keys sealed it. Without a non-empty key it
-// opens only members without a MAC. Errors wrap ErrBadMAC or ErrMalformed. b may come
-// from untrusted sources. Open does not keep b.
+// opens only members without a MAC. Errors wrap ErrBadMAC or ErrMalformed. The bytes b
+// may come from untrusted sources. Open does not keep them.
 func Open(b []byte, keys ...Key) (Member, error) {
 	if len(b) < sealFixed || len(b) > MaxSealed || b[0] != sealVersion || b[1]&^(flagMAC|flagTLS|flagSigned) != 0 {
 		return Member{}, fmt.Errorf("open member of %d bytes: %w", len(b), ErrMalformed)
@@ -162,7 +162,7 @@ type Sealed struct {
 	bytes  []byte
 }
 
-// Sealed returns m sealed with the primary key, for JSON.
+// Sealed returns m, sealed with the primary key, in a form for JSON.
 func (k *Keys) Sealed(m Member) Sealed { return Sealed{member: m, bytes: k.Seal(m)} }
 
 // Open returns the member if one of the keys sealed it. Errors are those of the

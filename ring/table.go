@@ -7,7 +7,7 @@ import (
 )
 
 // A Table holds the current view, which Set replaces as a whole. No method waits until
-// a ring is divided. It is safe for concurrent use. Make it with NewTable.
+// the arcs of a ring are divided. It is safe for concurrent use. Make it with NewTable.
 type Table struct {
 	mu  sync.Mutex // held by Set, so that calls of Set run one after another
 	now atomic.Pointer[snapshot]
@@ -15,7 +15,7 @@ type Table struct {
 
 type snapshot struct {
 	view     *View
-	replaced chan struct{} // closed when another snapshot takes this one's place
+	replaced chan struct{} // closed when another snapshot replaces this one
 }
 
 // NewTable returns a table without members.
@@ -28,9 +28,9 @@ func NewTable() *Table {
 // Current returns the current view.
 func (t *Table) Current() *View { return t.now.Load().view }
 
-// Watch returns the current view and a channel that is closed when another view
-// replaces it, even if only a load has changed. To follow all changes, call Watch again
-// after the channel is closed. Several changes between two calls appear as one.
+// Watch returns the current view and a channel that is closed when another view replaces
+// it, even if only a load has changed. To follow all changes, call Watch again after the
+// channel is closed. Several changes between two calls of Watch appear as one.
 func (t *Table) Watch() (*View, <-chan struct{}) {
 	s := t.now.Load()
 	return s.view, s.replaced
@@ -40,9 +40,9 @@ func (t *Table) Watch() (*View, <-chan struct{}) {
 // has returned gets the new view. Set does nothing if the members are the same as
 // before. It does not keep the slice.
 //
-// The view has a new ring only if the ids or weights of serving members differ. The
-// first lookup in the new ring divides its arcs. So in a burst of changes, only views
-// with a lookup have that cost.
+// The view has a new ring only if the ids or weights of serving members differ. The first
+// lookup in the new ring divides its arcs. So in a burst of changes, only rings in which
+// somebody looks up a user have that cost.
 func (t *Table) Set(members []Member) {
 	members = canonical(members)
 	t.mu.Lock()

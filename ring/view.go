@@ -12,10 +12,9 @@ import (
 	"time"
 )
 
-// C bounds the load of an open member: at most C times the mean load, by weight. C is c
-// = 1 + epsilon of "Consistent Hashing with Bounded Loads" (Mirrokni, Thorup,
-// Zadimoghaddam 2016). With a smaller C, more users would not get their owner, for
-// little gain.
+// C bounds the load of an open member to C times the mean load, by weight. It is c = 1 +
+// epsilon of "Consistent Hashing with Bounded Loads" (Mirrokni, Thorup, Zadimoghaddam
+// 2016). With a smaller C, more users would not get their owner, for little gain.
 const C = float64(boundNum) / boundDen
 
 const boundNum, boundDen = 5, 4
@@ -31,9 +30,9 @@ type View struct {
 	etag    func() string
 }
 
-// NewView returns the view of members. Their order does not matter. If several have one
-// ID, the one with the largest sealed form counts, which is arbitrary and the same in
-// every process. NewView does not keep members.
+// NewView returns the view of members. Their order does not matter. If several have the
+// same ID, the one with the largest sealed form counts. That is arbitrary, but the same
+// in every process. NewView does not keep members.
 func NewView(members []Member) *View {
 	return newView(canonical(members), nil)
 }
@@ -86,8 +85,9 @@ func (v *View) serving() []Member {
 	return slices.DeleteFunc(slices.Clone(v.members), func(m Member) bool { return m.State != Serving })
 }
 
-// published returns the loads that the members publish, by ring index, and the load
-// that rounding hides. Both are doubled, because the hidden load may be half a unit.
+// published returns the loads that the members publish, by ring index, and the load that
+// rounding hides. Both are doubled, so that they are whole numbers, because the hidden
+// load may be half a unit.
 func (v *View) published() (loads []uint64, hidden uint64) {
 	loads = make([]uint64, len(v.at))
 	for i := range loads {
@@ -99,9 +99,9 @@ func (v *View) published() (loads []uint64, hidden uint64) {
 	return loads, hidden
 }
 
-// WithLoads returns the view with exact loads instead of the published ones. loads has
-// the number of users of each member, by member id. A member that is missing there has
-// the load 0.
+// WithLoads returns the view with exact loads instead of the published ones. The
+// parameter loads has the number of users of each member, by the member's id. A member
+// that is not in it has the load 0.
 func (v *View) WithLoads(loads map[string]int64) *View {
 	exact := make([]uint64, len(v.at))
 	for i := range exact {
@@ -168,15 +168,15 @@ func (v *View) hash() string {
 	var buf []byte
 	for _, m := range v.members {
 		m.Load = 0
-		buf = appendMember(buf[:0], m, 0) // has the length of each string, so it is unambiguous
+		buf = appendMember(buf[:0], m, 0) // this form has the length of each string, so it is unambiguous
 		h.Write(buf)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// LoadInterval returns the shortest time between two publications of a member's load.
-// All members together publish at most 4 loads per second, which is little traffic for
-// gossip and its followers.
+// LoadInterval returns the shortest time between two publications of a member's load. All
+// members together publish at most 4 loads per second, which is little traffic for gossip
+// and for the processes that follow it.
 func LoadInterval(members int) time.Duration {
 	return max(2*time.Second, time.Duration(members)*time.Second/4)
 }

@@ -4,8 +4,8 @@
 // own. It never has a text, a token or a password, because its callers name each field
 // that it writes.
 //
-// Refusals are bounded, because anybody can cause them. The next line that is written
-// says how many were left out before it.
+// The number of lines about refusals is bounded, because anybody can cause them. The next
+// line that is written says how many were left out before it.
 package audit
 
 import (
@@ -27,15 +27,15 @@ const (
 	Name    = "name"     // name of the account; after a refusal, as the client wrote it
 	Device  = "device"   // device of the session
 	Group   = "group"    // id
-	By      = "by"       // id of the user who did it to another one
+	By      = "by"       // id of the user who did it to the user in User
 	Node    = "node"     // id
 	Code    = "code"     // why something was refused or ended
 	LeftOut = "left_out" // how many refusals before this line were not written
 )
 
 const (
-	// refusalsPerSecond and refusalBurst bound the lines about refusals: some 15 MB an
-	// hour at most.
+	// refusalsPerSecond and refusalBurst bound the lines about refusals, to some 15 MB
+	// per hour.
 	refusalsPerSecond = 20
 	refusalBurst      = 200
 	// mostText bounds a value in bytes. A longer one is cut.

@@ -6,14 +6,14 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// allow sets the headers that a browser demands before it gives an answer to an allowed
-// page: CORS, section 3.2 of the Fetch standard. It reports whether the request is a
+// allow sets the CORS headers, without which a browser would not pass the answer to an
+// allowed page (Fetch standard, section 3.2). It reports whether the request is a
 // preflight. The answer to a preflight has only these headers.
 func (g *Guard) allow(h http.Header, r *http.Request) (preflight bool) {
 	if len(g.origins) == 0 {
 		return false
 	}
-	h.Add("Vary", "Origin") // a cache must not give one page the answer for another
+	h.Add("Vary", "Origin") // a cache must not use the answer for one page for another page
 	origin := r.Header.Get("Origin")
 	if !g.origins[origin] {
 		return false

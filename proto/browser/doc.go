@@ -1,13 +1,13 @@
-// Package browser keeps web pages from calling a program in the name of the user who
-// looks at them.
+// Package browser keeps foreign web pages from making a user's browser call a program in
+// the user's name.
 //
 // A browser sends requests for every page that it shows, also to this machine and to
-// networks that only the user can reach. Two headers show such requests, and no page
-// can forge them. Host has the name by which the page knows the program. If a stranger
-// has made a name of their own resolve to this machine (DNS rebinding), that is not a
-// name of the program. Origin has the site from which the page comes.
+// networks that only the user can reach. Two headers, which no page can forge, show such
+// requests. Host has the name by which the page calls the program. If a stranger makes a
+// name of their own resolve to this machine (DNS rebinding), Host has that name, which is
+// none of the program's. Origin has the site from which the page comes.
 //
 // A [Guard] refuses requests whose Host or Origin is foreign, before anything reads them,
-// and answers pages of allowed origins as CORS demands. Programs that are no browsers send
+// and answers pages of allowed origins as CORS demands. Other programs than browsers send
 // no Origin, and the right Host.
 package browser

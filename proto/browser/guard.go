@@ -29,7 +29,8 @@ type Config struct {
 	// Origins has the sites whose pages may call, as browsers write them:
 	// "https://chat.example.org". Pages that the program serves itself may always call.
 	Origins []string
-	// Refused is called for each request that is refused; nil: not called. It must not block.
+	// Refused is called for each request that the Guard refuses. It must not block. nil:
+	// it is not called.
 	Refused func(r *http.Request, why *proto.Error)
 }
 
@@ -109,8 +110,8 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// judge returns an error with the code ForeignHost or ForeignPage for a request that is
-// to be refused.
+// If the request must be refused, judge returns an error with the code ForeignHost or
+// ForeignPage.
 func (g *Guard) judge(r *http.Request, local net.Addr) *proto.Error {
 	switch {
 	case !g.knowsHost(r, local):
@@ -138,10 +139,10 @@ func (g *Guard) count(r *http.Request, failed *proto.Error) *proto.Error {
 }
 
 // Socket judges a request for a WebSocket that came to the address local. A node serves
-// no pages, so the page is one of another program of the cluster. It may connect if it
-// is of the same host or of an allowed origin. With Loopback, pages of this machine may
-// connect, too. Without Loopback and Origins, every page may connect: a stranger's page
-// gains nothing, because a WebSocket needs a ticket.
+// no pages, so the page must come from another program. It may connect if it comes from
+// the same host or from an allowed origin. With Loopback, pages of this machine may
+// connect, too. Without Loopback and Origins, every page may connect. A stranger's page
+// gains nothing by that, because a WebSocket needs a ticket.
 func (g *Guard) Socket(r *http.Request, local net.Addr) *proto.Error {
 	if g == nil {
 		return nil
@@ -190,9 +191,9 @@ func (g *Guard) knowsHost(r *http.Request, local net.Addr) bool {
 	return err == nil && address.Unmap() == addressOf(local)
 }
 
-// knowsPage reports whether the page that made the request may call. Requests that read
-// are judged like those that write. But a user may follow a link from any page to the
-// program, because the browser shows the answer only to the user.
+// knowsPage reports whether the page that made the request may call. The rules are the
+// same for requests that read and requests that write. But a user may follow a link from
+// any page to the program, because then the browser shows the answer only to the user.
 func (g *Guard) knowsPage(r *http.Request) bool {
 	h := r.Header
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
@@ -235,12 +236,12 @@ func addressOf(a net.Addr) netip.Addr {
 func fail(w http.ResponseWriter, failed *proto.Error) {
 	b, err := json.Marshal(proto.ErrorAnswer{Code: failed.Code, Name: failed.Code.String(), Message: failed.Error()})
 	if err != nil {
-		panic(fmt.Sprintf("answer cannot be encoded: %v", err)) // a type of this project
+		panic(fmt.Sprintf("answer cannot be encoded: %v", err)) // this cannot happen, because the answer has a type of this project
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(failed.Code.HTTPStatus())
-	_, _ = w.Write(b) // it fails only if the caller has left
+	_, _ = w.Write(b) // this fails only if the caller has left
 }

@@ -32,8 +32,8 @@ func (r Role) String() string {
 
 // Limits of a certificate.
 const (
-	MaxID     = 64      // bytes of an id, as of a member's
-	MaxWeight = 1 << 20 // the largest weight of a node, as of a member's
+	MaxID     = 64      // bytes of an id, as in a member
+	MaxWeight = 1 << 20 // the largest weight of a node, as in a member
 )
 
 // A Certificate says which process has a public key, and what it may do.
@@ -51,7 +51,7 @@ var (
 	ErrMalformed = errors.New("malformed certificate")
 	// ErrForeign means that no known operator signed the certificate.
 	ErrForeign = errors.New("certificate of an unknown operator")
-	// ErrExpired means that the certificate has ended.
+	// ErrExpired means that the certificate has expired.
 	ErrExpired = errors.New("certificate has expired")
 )
 
@@ -63,7 +63,8 @@ const (
 	certFixed = 1 + 1 + 4 + 8 + 1 + ed25519.PublicKeySize + ed25519.SignatureSize
 )
 
-// Each kind of signature has a prefix of its own, so that none passes for another kind.
+// Each kind of signature has a prefix of its own, so that no signature is valid as
+// another kind.
 const (
 	certPrefix   = "cim certificate 1\x00"
 	proofPrefix  = "cim proof 1\x00"
@@ -109,8 +110,8 @@ func (c Certificate) Sign(operator ed25519.PrivateKey) ([]byte, error) {
 }
 
 // Open returns the certificate in b if one of the operators signed it and it has not
-// ended by now. Errors wrap ErrMalformed, ErrForeign or ErrExpired. b may come from
-// strangers, and Open does not keep it.
+// expired at the time now. Errors wrap ErrMalformed, ErrForeign or ErrExpired. The bytes
+// b may come from strangers, and Open does not keep them.
 func Open(b []byte, now time.Time, operators ...ed25519.PublicKey) (Certificate, error) {
 	if len(b) <= certFixed || b[0] != version || len(b) != certFixed+int(b[14]) {
 		return Certificate{}, fmt.Errorf("%w: %d bytes", ErrMalformed, len(b))

@@ -1,6 +1,7 @@
-// Package cert says which process is which. An operator's key signs a certificate for each
-// process, and the process proves itself by a key of its own. The package does no I/O,
-// has no clock of its own, and uses Ed25519 of the standard library only.
+// With package cert, a process proves to others which process it is. An operator's key
+// signs a certificate for each process. The process proves itself by a key of its own.
+// The package does no I/O, has no clock of its own, and uses Ed25519 of the standard
+// library only.
 //
 // There are three kinds of keys:
 //
@@ -15,16 +16,16 @@
 // callee and a hash of the body. Keyring.Check judges such a header. A stream is proved
 // once, by the request that opens it, so a call on a stream costs nothing.
 //
-// A proof names the callee where the callee knows its own address, as nodes do. So a
-// node cannot use a route's proof at another node. A proof lasts [ProofLife]. If the
-// clocks of two processes differ by more, the callee tells its time, and the caller
-// signs again by that time (Keyring.Learn).
+// A proof names the callee if the callee knows its own address, as nodes do. So a node
+// cannot use a route's proof at another node. A proof is valid for [ProofLife]. If the
+// clocks of two processes differ by more, the callee returns its time, and the caller
+// signs again for that time (Keyring.Learn).
 //
 // A node also signs its member record ([Keyring.SignRecord]), so that routes give users
-// only to nodes that have a certificate. Such a record lasts [RecordLife].
+// only to nodes that have a certificate. Such a record is valid for [RecordLife].
 //
-// A proof is not a channel. Only TLS keeps out somebody who can read or change packets on
-// the way: the proof of a request can be sent again during ProofLife.
+// A proof does not protect the connection. Somebody who can read packets on the way can
+// send a request with its proof again during ProofLife. Only TLS prevents that.
 //
 // A Keyring has no goroutine. Its mutex guards the times that it has learned and the
 // certificates that it has checked. While it is held, no other lock is taken.

@@ -9,15 +9,16 @@ import (
 	"time"
 )
 
-// A Gate decides from which processes a server takes requests. Without Keys, a token that
-// is made of the cluster key is enough, as before there were certificates.
+// A Gate decides from which processes a server accepts requests. Without Keys, a token
+// that is derived from the cluster key is enough, as it was before there were
+// certificates.
 type Gate struct {
 	Keys *Keyring // checks the proofs of callers; nil: there are no certificates, and Token decides
 	Self string   // how this process names itself, see Keyring.Prove
-	// Token reports whether a request bears the token of the cluster key.
+	// Token reports whether a request carries the token of the cluster key.
 	Token func(r *http.Request) bool
-	// AcceptToken lets Token be enough although there are Keys, while processes that have
-	// no certificate yet are replaced.
+	// AcceptToken makes the token enough although there are Keys. Set it while processes
+	// that have no certificate yet are being replaced.
 	AcceptToken bool
 	OnToken     func()       // counts a request that AcceptToken let in; nil: nothing is counted
 	Log         *slog.Logger // nil: silent
@@ -26,15 +27,16 @@ type Gate struct {
 	told time.Time // when a request with a token alone was last logged
 }
 
-// tokenWarnEvery is the least time between two warnings about requests with a token alone.
+// tokenWarnEvery is the shortest time between two warnings about requests with only a
+// token.
 const tokenWarnEvery = time.Minute
 
 // ErrToken is returned if the token of the cluster key is missing or wrong.
 var ErrToken = errors.New("the service token is needed")
 
-// Check returns the process that has proved itself, if it has one of the roles. The
-// Caller is nil if the process has shown only the token, and may. Other errors are those
-// of Keyring.Check.
+// Check returns the process that has proved itself, if it has one of the roles. If the
+// process has only the token, and that is enough, the Caller is nil. Other errors are
+// those of Keyring.Check.
 func (g *Gate) Check(r *http.Request, roles ...Role) (*Caller, error) {
 	if g.Keys == nil {
 		if !g.Token(r) {
@@ -86,8 +88,8 @@ func (g *Gate) warn(what string, r *http.Request, why error) {
 
 type callerKey struct{}
 
-// WithCaller returns a context that carries the process that has proved itself. A nil
-// caller leaves ctx as it is.
+// WithCaller returns a context that carries the process that has proved itself. If c is
+// nil, it returns ctx itself.
 func WithCaller(ctx context.Context, c *Caller) context.Context {
 	if c == nil {
 		return ctx
@@ -95,7 +97,7 @@ func WithCaller(ctx context.Context, c *Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// CallerOf returns the process in a context, or nil if the caller proved nothing.
+// CallerOf returns the process in a context, or nil if the caller has not proved itself.
 func CallerOf(ctx context.Context) *Caller {
 	c, _ := ctx.Value(callerKey{}).(*Caller)
 	return c

@@ -16,7 +16,7 @@ const (
 	blockCertificate = "CIM CERTIFICATE"
 )
 
-// An Identity is what the file of one process has. It never changes.
+// An Identity has the content of the file of one process. It never changes.
 type Identity struct {
 	Certificate
 	signed    []byte // the certificate in binary form
@@ -24,7 +24,8 @@ type Identity struct {
 	operators []ed25519.PublicKey
 }
 
-// NewIdentity makes a key for c, which needs no Public, and signs the certificate.
+// NewIdentity makes a key for a process and signs its certificate c. The field Public of
+// c need not be set.
 func NewIdentity(c Certificate, operator ed25519.PrivateKey) (*Identity, error) {
 	public, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -38,7 +39,7 @@ func NewIdentity(c Certificate, operator ed25519.PrivateKey) (*Identity, error) 
 	return &Identity{Certificate: c, signed: signed, key: key, operators: []ed25519.PublicKey{operator.Public().(ed25519.PublicKey)}}, nil
 }
 
-// PEM returns the content of the process's file. It has the secret key.
+// PEM returns the content of the process's file. It contains the secret key.
 func (i *Identity) PEM() []byte {
 	b := pem.EncodeToMemory(&pem.Block{
 		Type: blockCertificate, Bytes: i.signed,
@@ -52,9 +53,9 @@ func (i *Identity) PEM() []byte {
 }
 
 // ParseIdentity reads the content of a process's file. The operator that signed the
-// certificate must be in it, and others may be, while an operator's key is replaced. It
-// ignores the headers, which are for people. Errors say what is wrong with the file. If
-// the certificate has ended, they wrap ErrExpired.
+// certificate must be in it. There may be others while an operator's key is being
+// replaced. It ignores the headers, which are for people. An error says what is wrong
+// with the file. If the certificate has expired, the error wraps ErrExpired.
 func ParseIdentity(text []byte, now time.Time) (*Identity, error) {
 	i := new(Identity)
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {

@@ -26,26 +26,26 @@ const (
 	// ProofLife is the largest difference between the time of a proof and the callee's clock.
 	ProofLife = time.Minute
 	// RecordLife is by how much the time of a member record may differ from the reader's
-	// clock. A node signs its record again after a third of it.
+	// clock. A node signs its record again after a third of RecordLife.
 	RecordLife = time.Hour
 
 	maxProof   = 1024 // characters of a proof; with the longest id they are about 400
-	mostKnown  = 1024 // certificates that were checked, and callees whose time was learned
+	mostKnown  = 1024 // how many checked certificates are kept, and how many callees whose time was learned
 	recordRest = 8 + ed25519.SignatureSize
 	proofRest  = 8 + sha256.Size + ed25519.SignatureSize
 )
 
-// Errors of Check and CheckRecord, beside those of Open.
+// The errors of Check and CheckRecord. Both also return the errors of Open.
 var (
 	// ErrNone means that the request has no proof.
 	ErrNone = errors.New("request has no proof")
 	// ErrRole means that the process has another role.
 	ErrRole = errors.New("certificate has another role")
-	// ErrTime means that the proof or the record is of another time. The clocks differ, or
-	// it was recorded and sent again.
+	// ErrTime means that the proof or the record was made too long ago, or in the future.
+	// The clocks differ, or somebody has recorded it and sent it again.
 	ErrTime = errors.New("signature of another time")
-	// ErrSignature means that the signature is not of the certificate's key, or is about
-	// something else.
+	// ErrSignature means that the signature was not made with the certificate's key, or
+	// that it is for other data.
 	ErrSignature = errors.New("signature is not valid")
 )
 
@@ -56,8 +56,8 @@ type Keyring struct {
 	id  atomic.Pointer[Identity]
 
 	mu    sync.Mutex
-	known map[string]Certificate   // by binary form; signatures that were checked
-	shift map[string]time.Duration // by callee; is added to our time
+	known map[string]Certificate   // certificates whose signatures were checked, by their binary form
+	shift map[string]time.Duration // by callee: the difference to add to our time
 }
 
 // NewKeyring returns the keyring of a process with this identity and clock.
@@ -78,9 +78,10 @@ func (k *Keyring) Set(id *Identity) {
 // Certificate returns the certificate of this process.
 func (k *Keyring) Certificate() Certificate { return k.id.Load().Certificate }
 
-// Prove puts the proof of a request into its header. callee names the process that is
-// called, as it names itself: a node by the address in its member record, and a route by
-// the empty string. target is its URL or address, as for Learn. path includes the query.
+// Prove puts the proof of a request into its header. The parameter callee is the name
+// that the called process has for itself. It is the address in its member record for a
+// node, and the empty string for a route. The parameter target is its URL or address, as
+// for Learn. The path includes the query.
 func (k *Keyring) Prove(header http.Header, target, callee, method, path string, body []byte) {
 	id := k.id.Load()
 	k.mu.Lock()
@@ -119,7 +120,7 @@ func (k *Keyring) Learn(target string, refusal http.Header) bool {
 	defer k.mu.Unlock()
 	shift := time.UnixMilli(ms).Sub(k.now())
 	if change := shift - k.shift[target]; change.Abs() < ProofLife/2 {
-		return false // that was not the reason
+		return false // the clocks do not differ enough to be the reason
 	}
 	if len(k.shift) >= mostKnown {
 		clear(k.shift)
@@ -128,7 +129,8 @@ func (k *Keyring) Learn(target string, refusal http.Header) bool {
 	return true
 }
 
-// TellTime puts the time of this process into the header of a refusal, for Learn.
+// TellTime puts the time of this process into the header of a refusal. The caller's Learn
+// reads it.
 func (k *Keyring) TellTime(refusal http.Header) {
 	refusal.Set(TimeHeader, strconv.FormatInt(k.now().UnixMilli(), 10))
 }
@@ -139,16 +141,16 @@ type Caller struct {
 	hash []byte
 }
 
-// Sent reports whether body is the one that the caller has signed.
+// Sent reports whether the caller has signed this body.
 func (c Caller) Sent(body []byte) bool {
 	hash := sha256.Sum256(body)
 	return subtle.ConstantTimeCompare(c.hash, hash[:]) == 1
 }
 
 // Check returns the process that has proved itself in the request, if it has one of the
-// roles. self is how this process names itself, see Prove. It reads no body: call
-// Caller.Sent with the body. Errors wrap ErrNone, ErrRole, ErrTime, ErrSignature or an
-// error of Open.
+// roles. The parameter self is the name that this process has for itself, see Prove.
+// Check does not read the body. So call Caller.Sent with the body afterwards. Errors wrap
+// ErrNone, ErrRole, ErrTime, ErrSignature or an error of Open.
 func (k *Keyring) Check(r *http.Request, self string, roles ...Role) (Caller, error) {
 	text := r.Header.Get(Header)
 	if text == "" {
@@ -224,8 +226,8 @@ func recordText(at uint64, text []byte) []byte {
 }
 
 // CheckRecord returns the node that signed the member record text. The signature must be
-// at most RecordLife old by the clock of this process, or by one of the times in now,
-// which are those of other clocks. Errors are as those of Check. If the error wraps
+// at most RecordLife old, by the clock of this process or by one of the times in now,
+// which come from other clocks. The errors are like those of Check. If the error wraps
 // ErrTime, the certificate is returned, too.
 func (k *Keyring) CheckRecord(signature, text []byte, now ...time.Time) (Certificate, error) {
 	if len(signature) == 0 {

@@ -1,7 +1,7 @@
 // Command gen writes the Go code of the .proto files.
 //
-// It is protoc and protoc-gen-go in one process, both pinned by go.mod, so that
-// the generated code is the same on every machine without installing anything.
+// It runs protoc's compiler and protoc-gen-go in one process. Both are pinned by go.mod.
+// So the generated code is the same on every machine, and nothing has to be installed.
 // Run it with `go generate ./proto`; `-check` only compares.
 package main
 
@@ -23,7 +23,7 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
-// sources are given relative to the folder of the proto package.
+// sources has paths relative to the folder of package proto.
 var sources = []string{"cim.proto", "hop.proto", "token/token.proto"}
 
 func main() {
@@ -56,7 +56,7 @@ func generate(dir string) ([]*pluginpb.CodeGeneratorResponse_File, error) {
 	}
 	compiler := protocompile.Compiler{
 		Resolver:       protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{dir}}),
-		SourceInfoMode: protocompile.SourceInfoStandard, // comments become Go comments
+		SourceInfoMode: protocompile.SourceInfoStandard, // so that comments become Go comments
 	}
 	linked, err := compiler.Compile(context.Background(), sources...)
 	if err != nil {

@@ -9,11 +9,11 @@
 // A store that fails over may lose a log's tail and use its numbers for other entries. So
 // an entry is identified by its epoch, its number and its key. If a route does not know a
 // place, Diverged returns to earlier places until the route knows one. The next page then
-// rewinds the Follower to it. A Follower recognises an entry that it gets twice at one
-// place. But a message that was stored twice has two places, and a Follower returns both
-// entries. So a caller that must not show a message twice keeps the keys of messages that
-// it has shown. Examples are the method Has of client.History, the method has in
-// node/cim/catchup.go, and the function has in routefn/web/page/history.js.
+// rewinds the Follower to that place. A Follower recognises an entry that it gets twice
+// at one place. But a message that was stored twice has two places, and a Follower
+// returns both entries. So a caller that must not show a message twice keeps the keys of
+// messages that it has shown. Examples are the method Has of client.History, the method
+// has in node/cim/catchup.go, and the function has in routefn/web/page/history.js.
 //
 // # Rules
 //

@@ -7,7 +7,8 @@ import (
 
 const (
 	// EarlyWait is how long, in milliseconds, an early entry waits for the missing one.
-	// If two routes push entries in the wrong order, the second comes sooner than that.
+	// If two routes push entries in the wrong order, the missing one usually comes within
+	// that time.
 	EarlyWait = 50
 	// LongestWait, in milliseconds, bounds that wait. The wait doubles each time a page
 	// does not fill the gap, which happens if a replica is behind.
@@ -38,16 +39,16 @@ type Entry[T any] struct {
 type Follower[T any] struct {
 	last  Place
 	kept  []Place            // the latest places, oldest first
-	early map[int64]Entry[T] // by number, all of them above last; nil: none has come early yet
+	early map[int64]Entry[T] // by number, and only numbers above last; nil: no entry has come early yet
 	size  int                // bytes of the early entries
 
-	end   Place // the furthest end that was observed; it counts only while it is beyond last
+	end   Place // the furthest end that was observed; it is used only while it is beyond last
 	doubt bool  // an entry or an end does not fit
 	vain  int   // how many pages in a row did not fill the gap before an early entry
 
 	asked  bool    // a page is being read
 	behind Place   // the page begins after this place
-	heard  int     // how many pushes and ends came
+	heard  int     // how many pushes and ends have come
 	before int     // the value of heard at the last Ask
 	points []Place // after a loss, the places to try next, the next one first; empty: no loss is being resolved
 }
@@ -81,7 +82,7 @@ func (f *Follower[T]) Push(ready []T, e Entry[T]) []T {
 	case f.stands(e.At): // a repetition
 	default:
 		// The entry has another epoch, the number of another entry, or another entry
-		// before it. Or too many entries wait.
+		// before it. Or too many early entries wait.
 		f.doubt = true
 	}
 	return ready
@@ -102,8 +103,8 @@ func (f *Follower[T]) Observe(end Place) {
 	}
 }
 
-// Due returns after how many milliseconds to read a page. It returns false while no
-// entry is missing, or while a page is being read.
+// Due returns how long to wait before reading a page, in milliseconds. It returns false
+// while no entry is missing, or while a page is being read.
 func (f *Follower[T]) Due() (ms int, ok bool) {
 	switch {
 	case f.asked:
@@ -142,7 +143,7 @@ func (f *Follower[T]) Furthest() Place {
 // missing.
 func (f *Follower[T]) Doubt() { f.doubt = true }
 
-// Failed reports that the page could not be read.
+// The caller calls Failed if the page could not be read.
 func (f *Follower[T]) Failed() { f.asked, f.doubt = false, true }
 
 // Ask begins the reading of a page. It returns the place after which to read.
@@ -155,15 +156,15 @@ func (f *Follower[T]) Ask() Place {
 	return f.behind
 }
 
-// Page handles the page that was read: the entries after the place that Ask returned,
-// and the log's end at that time. It appends to ready the items that are next in order.
-// Numbers that are missing between the entries were trimmed or are never shown. The
-// last element of entries may stand for the last entry that the route has read, with an
-// Item that shows nothing.
+// Page handles the page that was read: the entries after the place that Ask returned, and
+// the log's end at that time. It appends to ready the items that are next in order.
+// Numbers that are missing between the entries were trimmed or are never shown. The last
+// element of entries may stand for the last entry that the route has read. Its Item is
+// then not shown.
 //
 // Entries that were pushed while the page was read may contradict the page, because the
-// log has lost one or the other. Then Page drops the rest of the page, and the log is
-// due again.
+// log has lost one or the other. Then Page drops the rest of the page, and the next page
+// is due.
 //
 // After ErrNoProgress the log is still due. The caller must wait before it reads a page
 // again.
@@ -193,11 +194,11 @@ func (f *Follower[T]) Page(ready []T, entries []Entry[T], end Place) ([]T, error
 	return ready, nil
 }
 
-// Diverged reports that the page could not be read because the log does not have the
-// place that Ask returned. known has the places that the caller knows, newest first.
-// The next calls of Ask return earlier ones of them, with growing distances, and at
-// last the beginning. Diverged returns false if the log does not even have the
-// beginning.
+// The caller calls Diverged if the page could not be read because the log does not have
+// the place that Ask returned. The parameter known has the places that the caller knows,
+// newest first. The next calls of Ask return earlier ones of them, with growing
+// distances, and at last the beginning. Diverged returns false if the log does not even
+// have the beginning.
 func (f *Follower[T]) Diverged(known []Place) bool {
 	f.Failed()
 	if len(f.points) == 0 {
@@ -208,9 +209,9 @@ func (f *Follower[T]) Diverged(known []Place) bool {
 	return len(f.points) > 0
 }
 
-// Refused reports that the route refused the page because the user has no right to the
-// log. It returns false if an entry or an end came since Ask. Then the log is due once
-// more.
+// The caller calls Refused if the route refused the page because the user has no right to
+// the log. If an entry or an end has come since Ask, Refused returns false, and a page is
+// due once more.
 func (f *Follower[T]) Refused() bool {
 	f.asked = false
 	f.doubt = f.doubt || f.heard != f.before
@@ -272,8 +273,8 @@ func (f *Follower[T]) dropAll() {
 	f.size = 0
 }
 
-// drain takes the early entries that follow the last entry. It drops the early entries
-// that are not beyond it.
+// drain takes the early entries that follow the last entry. It drops early entries that
+// are not beyond the last entry.
 func (f *Follower[T]) drain(ready []T) []T {
 	if len(f.early) == 0 {
 		return ready

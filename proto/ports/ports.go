@@ -4,8 +4,7 @@
 // A program gets its port as a flag, so the port is chosen before anybody listens there.
 // Two processes that choose at the same time could choose the same port. Therefore the
 // ports are divided into blocks. A process holds a block as long as it lives, by
-// listening at the first port of the block. It gives out only the other ports of its
-// blocks.
+// listening at the first port of the block. It uses only the other ports of its blocks.
 package ports
 
 import (
@@ -26,15 +25,16 @@ const (
 	most  = 12  // blocks of a process
 )
 
-// ErrNone is returned if this process can hold no block, or no port of its blocks is
-// free.
+// ErrNone is returned if this process can get no block of ports, or if no port of its
+// blocks is free.
 var ErrNone = errors.New("no loopback port is free")
 
-// held are the blocks of this process.
+// held has the blocks of this process.
 var held pool
 
-// pool has the ports of some blocks. It gives them out in turn, so that a port comes
-// again as late as possible: its program may be stopped, and may start again.
+// pool has the ports of some blocks. It returns them in turn, so that a port is used
+// again as late as possible. Its program may be stopped, and may need the port when it
+// starts again.
 type pool struct {
 	mu     sync.Mutex
 	guards []net.Listener // at the first port of each block
@@ -42,9 +42,9 @@ type pool struct {
 	next   int // index into ports
 }
 
-// Take returns a port at which nobody listens on 127.0.0.1, neither for connections nor
-// for packets. No other process that uses this package gets the port. This process gets
-// it again only after it has taken some 1,200 others.
+// Take returns a port of 127.0.0.1 on which no program listens, neither for connections
+// nor for packets. No other process that uses this package gets the same port. This
+// process gets it again only after some 1,200 other ports.
 func Take() (int, error) {
 	held.mu.Lock()
 	defer held.mu.Unlock()
@@ -74,8 +74,8 @@ func ForTest(t interface {
 // At returns 127.0.0.1:port.
 func At(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// Free reports whether nobody listens at a host:port, neither for connections nor for
-// packets. Gossip takes packets.
+// Free reports whether no program listens on a host:port, neither for connections nor for
+// packets. Packets matter because gossip uses them.
 func Free(address string) bool {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -106,8 +106,8 @@ func (p *pool) take() (int, error) {
 	return 0, ErrNone
 }
 
-// grow adds a block that no process holds. It returns false if there is none, or if the
-// pool has enough.
+// grow adds a block that no process holds. It returns false if there is no such block, or
+// if the pool has enough blocks.
 func (p *pool) grow() bool {
 	if len(p.guards) == most {
 		return false

@@ -22,12 +22,13 @@ type KeyFlag struct {
 	Audit *audit.Log // may be nil
 }
 
-// errRestart is returned for a change between no key and some key. A program's listeners
-// and the source of its keys depend on that choice, which is made at its start.
+// errRestart is returned if a program without keys gets one, or if the last key is
+// removed. A program's listeners and the source of its keys depend on that choice, which
+// is made at its start.
 var errRestart = errors.New("a change between no key and some key needs a restart")
 
-// Again reads once more the keys that value names, and uses them if they have changed.
-// After an error, which has the flag's name, the keys in use are unchanged. Again
+// Again reads the keys that value names once more. If they have changed, it uses the new
+// ones. After an error, which has the flag's name, the keys in use are unchanged. Again
 // blocks like Keys. It is not safe for concurrent use.
 func (k *KeyFlag) Again(value string) error {
 	keys, err := Keys(k.Name, value)
@@ -51,8 +52,8 @@ func (k *KeyFlag) Again(value string) error {
 	return nil
 }
 
-// elsewhere reports whether value names the place of a secret and is not the secret
-// itself.
+// elsewhere reports whether value is the name of a place that has the secret, and not the
+// secret itself.
 func elsewhere(value string) bool {
 	return strings.HasPrefix(value, "file:") || strings.HasPrefix(value, "secretsmanager:")
 }

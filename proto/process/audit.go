@@ -13,7 +13,7 @@ import (
 
 // Audit has a program's flags for its audit log.
 type Audit struct {
-	To    string // off, stderr, a file, or empty: stderr where other machines can connect, off elsewhere
+	To    string // off, stderr, or a file; empty: stderr if other machines can connect, and otherwise off
 	Level string // info: everything; warn: only refusals
 
 	file *auditFile // nil unless To is a file

@@ -16,17 +16,16 @@ import (
 )
 
 const (
-	awaitEvery = 250 * time.Millisecond // between two tries
+	awaitEvery = 250 * time.Millisecond // the pause between two tries
 	tellAfter  = 2 * time.Second        // shorter waits are not logged
 	tellEvery  = 10 * time.Second
-	failAfter  = 10 * time.Second // the patience of -fail-fast
+	failAfter  = 10 * time.Second // how long -fail-fast waits
 )
 
-// Await calls try until it succeeds, until it returns false for again, or until ctx
-// ends. It blocks until then. Every 10 s it logs the last error and the text what,
-// which names the thing that it waits for. Meanwhile it serves health checks on the
-// listeners, which report that the process lives and is not ready. It does not close
-// the listeners.
+// Await calls try until it succeeds, until it returns false for again, or until ctx ends.
+// It blocks until then. Every 10 s it logs the last error and the text what, which says
+// what it waits for. Meanwhile it serves health checks on the listeners, which report
+// that the process lives and is not ready. It does not close the listeners.
 func Await(ctx context.Context, log *slog.Logger, what string, listeners []net.Listener, try func(context.Context) (again bool, err error)) error {
 	again, err := try(ctx)
 	if err == nil || !again {
@@ -100,7 +99,7 @@ func hold(ctx context.Context, l net.Listener, what string) {
 		Code: proto.Unavailable, Name: proto.Unavailable.String(), Message: "Waiting for " + what + ".",
 	})
 	if err != nil {
-		panic(err) // it cannot fail for this type
+		panic(err) // this cannot fail for a value of this type
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == proto.PathHealth {
@@ -114,7 +113,7 @@ func hold(ctx context.Context, l net.Listener, what string) {
 		_, _ = w.Write(answer)
 	})
 	lent := &lent{Listener: l}
-	_ = Serve(ctx, lent, handler) // it returns when ctx ends
+	_ = Serve(ctx, lent, handler) // Serve returns when ctx ends
 	if d, ok := l.(deadliner); ok {
 		_ = d.SetDeadline(time.Time{})
 	}
@@ -123,7 +122,7 @@ func hold(ctx context.Context, l net.Listener, what string) {
 // deadliner is a listener whose Accept can be ended by a deadline.
 type deadliner interface{ SetDeadline(time.Time) error }
 
-// lent is a listener that stays open after Close.
+// lent is a listener whose Close leaves the listener below open.
 type lent struct{ net.Listener }
 
 // Close ends Accept and leaves the listener open.

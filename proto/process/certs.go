@@ -12,7 +12,7 @@ import (
 // Certs has the flags by which a process proves itself to others.
 type Certs struct {
 	Identity    string // the file of the process's key and certificate, or file:PATH or secretsmanager:ARN; empty: there is none
-	AcceptToken bool   // the cluster key alone is enough for others
+	AcceptToken bool   // accept other processes that have only the cluster key
 
 	name string // flag of Identity, without the hyphen
 	ring *cert.Keyring
@@ -26,16 +26,16 @@ func (c *Certs) Flags(fs *flag.FlagSet, name string) {
 		"with -identity: also take calls of processes that have only the cluster key, and show it to them,\nwhile those of the version before are replaced")
 }
 
-// IdentityFlag registers only the flag called name for Identity on fs. The parameter of says
-// whose it is.
+// IdentityFlag registers only the flag called name for Identity on fs. The parameter of
+// says to which process the identity belongs.
 func (c *Certs) IdentityFlag(fs *flag.FlagSet, name, of string) {
 	c.name = name
 	fs.StringVar(&c.Identity, name, "", "`file` with the key and the certificate of "+of+" (or secretsmanager:ARN), which cim cluster makes.\nEmpty: the cluster key alone counts between processes")
 }
 
 // Load reads the identity and returns the keyring, or nil if there is none. The
-// certificate must have this role. now is the process's clock. Errors about the flags
-// wrap ErrUsage.
+// certificate must have this role. The parameter now is the process's clock. Errors about
+// the flags wrap ErrUsage.
 func (c *Certs) Load(role cert.Role, now func() time.Time) (*cert.Keyring, error) {
 	if c.Identity == "" {
 		if c.AcceptToken {
@@ -90,11 +90,11 @@ func (c *Certs) Again(again *Certs) error {
 	return nil
 }
 
-// endSoon is how long before the end of a certificate the log warns at the start.
+// If a certificate ends within endSoon, the log has a warning at the start.
 const endSoon = 30 * 24 * time.Hour
 
-// Tell logs who the process is, warns of a certificate that ends soon, and of
-// AcceptToken.
+// Tell logs the identity of the process. It also logs warnings about a certificate that
+// ends soon, and about AcceptToken.
 func (c *Certs) Tell(log *slog.Logger) {
 	if c.ring == nil {
 		return

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// clockFile is the environment variable that names the file of a wrong clock. It is
-// only for tests: cim verify sets it for the nodes and routes that it starts.
+// clockFile is the environment variable with the file that makes the clock wrong. It is
+// only for tests. cim verify sets it for the nodes and routes that it starts.
 const clockFile = "CIM_TEST_CLOCK"
 
 // Clock returns the clock from which a program reads the time of day. It is the

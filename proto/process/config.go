@@ -17,8 +17,8 @@ import (
 	"github.com/cim-go/cim/proto/process/secretsmanager"
 )
 
-// ErrUsage is wrapped by errors about flags. The program prints such an error in one
-// line and exits with 2. flag.ErrHelp does not wrap it.
+// Errors about flags wrap ErrUsage. The program prints such an error in one line and
+// exits with 2. flag.ErrHelp does not wrap it.
 var ErrUsage = errors.New("wrong usage")
 
 // Parse sets the flags of fs from args, from the environment (CIM_LISTEN for -listen) and
@@ -33,9 +33,9 @@ func Parse(fs *flag.FlagSet, args []string) error {
 }
 
 // ParseWords does what Parse does for a command with arguments, and returns the
-// arguments. They may stand before, between and after the flags. After "--" everything
-// is an argument. usage has the names of the arguments for -h. It is empty if the
-// command has none.
+// arguments. They may come before, between and after the flags. After "--" everything is
+// an argument. The parameter usage has the names of the arguments for -h, and is empty if
+// the command has none.
 func ParseWords(fs *flag.FlagSet, usage string, args []string) (words []string, err error) {
 	if fs.Lookup("config") == nil {
 		fs.String("config", "", "`file` with one \"flag value\" per line; flags and environment variables win over it")
@@ -87,7 +87,7 @@ func split(fs *flag.FlagSet, args []string) (flags, words []string) {
 	return flags, words
 }
 
-// Log has the flags of a program that are about its log.
+// Log has a program's flags for its log.
 type Log struct {
 	Level  string // debug, info, warn, error
 	Format string // text, json
@@ -101,7 +101,7 @@ func (l *Log) Flags(fs *flag.FlagSet) {
 	fs.StringVar(&l.Format, "log-format", "text", "`format` of the log: text or json")
 }
 
-// Logger returns the logger that l describes, writing to w.
+// Logger returns a logger with the settings of l, which writes to w.
 func (l *Log) Logger(w io.Writer) (*slog.Logger, error) {
 	if err := l.SetLevel(l.Level); err != nil {
 		return nil, err
@@ -155,10 +155,10 @@ func Keys(name, value string) ([][]byte, error) {
 }
 
 // Secret returns the secret that value names. For "file:PATH" it reads the file. For
-// "secretsmanager:ARN" it asks AWS Secrets Manager, which blocks for at most 3 s. In
-// both cases it removes white space around the content. Any other value is the secret
-// itself. An empty value gives an empty secret and no error. Secret does not check the
-// length. Errors have the flag's name.
+// "secretsmanager:ARN" it asks AWS Secrets Manager, which blocks for at most 3 s. In both
+// cases it removes white space around the content. Any other value is the secret itself.
+// An empty value gives an empty secret and no error. Secret does not check the length.
+// Errors name the flag.
 func Secret(name, value string) ([]byte, error) {
 	if arn, ok := strings.CutPrefix(value, "secretsmanager:"); ok {
 		ctx, cancel := context.WithTimeout(context.Background(), secretTime)

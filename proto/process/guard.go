@@ -12,12 +12,13 @@ import (
 	"github.com/cim-go/cim/proto/sourceip"
 )
 
-// Guard says how much a program accepts from strangers, and which proxies it believes
-// about the addresses of clients.
+// Guard says how much a program accepts from strangers, and which proxies it trusts to
+// name the addresses of clients.
 type Guard struct {
-	// PerAddress is how many connections, and how many requests whose bodies are still
-	// coming, one address may have without a valid ticket or token. 0: DefaultPerAddress,
-	// or any number if only this machine can connect; below zero: any number.
+	// PerAddress bounds what one address may have without a valid ticket or token: the
+	// number of connections, and the number of requests whose bodies are still coming. 0
+	// means DefaultPerAddress, or no bound if only this machine can connect. A negative
+	// number means no bound.
 	PerAddress int
 	Proxies    sourceip.Proxies
 
@@ -52,9 +53,9 @@ func (g *Guard) Most(address string) int {
 func (g *Guard) Crowded() int64 { return g.crowded.Load() }
 
 // Listen returns a listener for HTTP with the limits of g. It closes connections beyond
-// the limits, and accepts the PROXY protocol from proxies. If Serve serves it, the
-// context of a request has the place that its connection holds, and sourceip.Proved
-// gives that place back. Closing the listener closes ln.
+// the limits, and accepts the PROXY protocol from proxies. If Serve serves this listener,
+// the context of a request has the place of its connection, which sourceip.Proved frees.
+// Closing the listener closes ln.
 func (g *Guard) Listen(ln net.Listener) net.Listener {
 	l := &guardedListener{Listener: ln, guard: g, limiter: sourceip.NewLimiter(g.Most(ln.Addr().String()))}
 	if len(g.Proxies) == 0 {

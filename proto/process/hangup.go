@@ -41,9 +41,9 @@ func (h *Hangup[F]) run() {
 	}
 }
 
-// Add makes each signal call the function take with the new configuration. If a signal
-// has come before, Add calls take at once. An error of take is logged, and means that
-// its part of the configuration is unchanged.
+// After Add, each signal calls the function take with the new configuration. If a signal
+// has come before, Add calls take at once. If take returns an error, its part of the
+// configuration is unchanged, and the error is logged.
 func (h *Hangup[F]) Add(take func(F) error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -2,6 +2,6 @@ package process
 
 import "syscall"
 
-// errInUse is WSAEADDRINUSE of winerror.h. No system call of Windows returns
-// syscall.EADDRINUSE, because package syscall has invented that number.
+// errInUse is WSAEADDRINUSE of winerror.h. On Windows, no system call returns
+// syscall.EADDRINUSE, which is a number that only package syscall uses.
 const errInUse = syscall.Errno(10048)

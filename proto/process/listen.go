@@ -13,9 +13,9 @@ import (
 // Listen listens on a TCP address. Its errors name the flag and the address in one
 // line.
 //
-// If roam is true and the port of address is in use, Listen takes any free port. This
-// is for a second node on a machine where the first node has the default ports. It is
-// not for a listener that others must find at a known address.
+// If roam is true and the port of address is in use, Listen takes any free port. This is
+// for a second node on a machine where the first node has the default ports. It is not
+// for a listener that others must find at a fixed address.
 func Listen(flag, address string, roam bool) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err == nil {
@@ -79,8 +79,8 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	return <-stopped
 }
 
-// Usable returns an address on which a TCP listener could be opened now, for callers that
-// open it themselves. roam is as in Listen.
+// Usable returns an address on which a TCP listener could be opened now. It is for
+// callers that open the listener themselves. The parameter roam is as in Listen.
 func Usable(flag, address string, roam bool) (string, error) {
 	listener, err := Listen(flag, address, roam)
 	if err != nil {

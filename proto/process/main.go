@@ -19,8 +19,8 @@ const (
 	ExitParts = 3 // the program has done only a part of its work
 )
 
-// ErrParts is wrapped by the error of a program that has done only a part of its work.
-// The program exits with 3.
+// ErrParts means that a program has done only a part of its work. The program's error
+// wraps it, and the program exits with 3.
 var ErrParts = errors.New("only a part of the work was done")
 
 // Main calls the function run and returns the exit status of the program. At SIGINT or
@@ -29,7 +29,7 @@ var ErrParts = errors.New("only a part of the work was done")
 func Main(name string, run func(ctx context.Context, args []string, stderr io.Writer) error) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // the second signal has its usual effect
+	context.AfterFunc(ctx, stop) // after this, a second signal has its usual effect
 	return Status(name, run(ctx, os.Args[1:], os.Stderr), os.Stderr)
 }
 

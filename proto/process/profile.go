@@ -12,16 +12,17 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Values of -pprof that are no address.
+// The values of -pprof that are not addresses.
 const (
 	profilesInternal = "internal"
 	profilesOff      = "off"
 )
 
 // Profile serves the profiles of package pprof about the running program, for operators.
-// They are never at a listener for clients, because they have internal data and cost CPU.
+// It never serves them on a listener for clients, because they contain internal data and
+// cost CPU.
 type Profile struct {
-	At string // internal, off, or host:port that only this machine can reach; empty: internal with a cluster key, else off
+	At string // internal, off, or a host:port that only this machine can reach; empty: internal if there is a cluster key, otherwise off
 }
 
 // Flags registers the flag of Profile on fs. internal is a text that names the internal
@@ -33,8 +34,8 @@ func (p *Profile) Flags(fs *flag.FlagSet, internal string) {
 
 // Internal returns the handler of profiles for the internal listener, or nil if they are
 // not served there. The parameter flag names the flag of that listener. The parameter
-// apart says that the listener exists and is not the one for clients, and keyed that there
-// is a cluster key. An error wraps ErrUsage.
+// apart says whether the listener exists and is not the one for clients. The parameter
+// keyed says whether there is a cluster key. An error wraps ErrUsage.
 func (p *Profile) Internal(flag string, apart, keyed bool) (http.Handler, error) {
 	switch {
 	case p.At == profilesInternal && !apart:
@@ -45,15 +46,17 @@ func (p *Profile) Internal(flag string, apart, keyed bool) (http.Handler, error)
 	return nil, nil
 }
 
-// profiles returns the handler of all profiles. A profile may take longer than the server
-// lets a request be read. The handler must not be at a path other than proto.PathProfiles.
+// profiles returns the handler of all profiles. A profile may take longer than the
+// server's limit for reading a request. The handler must not be at a path other than
+// proto.PathProfiles.
 func profiles() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+proto.PathProfiles, pprof.Index)
 	mux.HandleFunc("GET "+proto.PathProfiles+"profile", pprof.Profile)
 	mux.HandleFunc("GET "+proto.PathProfiles+"trace", pprof.Trace)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// net/http cancels a request whose read deadline passes, even after it was read.
+		// The read deadline is removed, because net/http cancels a request when that
+		// passes, even after the request was read.
 		if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil {
 			http.Error(w, "connection has no deadline that could be lifted", http.StatusInternalServerError)
 			return

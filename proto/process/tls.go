@@ -37,9 +37,9 @@ func (t *TLS) Flags(fs *flag.FlagSet, internal string) {
 	fs.DurationVar(&t.HSTS, "hsts", 365*24*time.Hour, "`time` for which browsers must use TLS with this host after a first visit over TLS; 0: they need not")
 }
 
-// Check returns the first mistake in the flags, wrapping ErrUsage. flag is the name of
-// the flag for the internal listener, and internal its address. If internal is empty,
-// there is no such listener.
+// Check returns an error for the first mistake in the flags. It wraps ErrUsage. The
+// parameter flag is the name of the flag for the internal listener, and internal is its
+// address. If internal is empty, there is no such listener.
 func (t *TLS) Check(flag, internal string) error {
 	switch {
 	case (t.Cert == "") != (t.Key == ""):
@@ -115,8 +115,8 @@ func (t *TLS) listen(ln net.Listener, pair *tlsfile.Pair) net.Listener {
 	return tlsfile.Listen(ln, pair.Server(), t.Only)
 }
 
-// Strict returns a handler that calls next, and adds the header
-// Strict-Transport-Security (RFC 6797) to answers over TLS. Serve must serve it.
+// Strict returns a handler that calls next, and adds the header Strict-Transport-Security
+// (RFC 6797) to answers over TLS. It works only if Serve serves it.
 func (t *TLS) Strict(next http.Handler) http.Handler {
 	if t.HSTS == 0 {
 		return next
@@ -133,8 +133,8 @@ func (t *TLS) Strict(next http.Handler) http.Handler {
 // secureKey is the key of a request's connection in its context.
 type secureKey struct{}
 
-// withSecure returns the context for the requests of a connection, which says whether
-// it speaks TLS. It also returns the accepted connection below.
+// withSecure returns the context for the requests of a connection, which says whether it
+// speaks TLS. It also returns the accepted connection below the TLS connection.
 func withSecure(ctx context.Context, conn net.Conn) (context.Context, net.Conn) {
 	if c, ok := conn.(*tlsfile.Conn); ok {
 		return context.WithValue(ctx, secureKey{}, c), c.Raw()

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Sleep blocks for the duration d, or until ctx ends. It reports whether ctx goes on.
+// Sleep blocks for the duration d, or until ctx ends. It returns true if ctx has not
+// ended.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -1,6 +1,6 @@
-// Package skew measures how far the clocks of other processes differ from the own
-// clock. The system decides nothing by these clocks. But people read their times in
-// logs and messages, so a wrong clock causes a warning.
+// Package skew measures how far the clocks of other processes differ from the clock of
+// this process. The system decides nothing by these clocks. But people read their times
+// in logs and messages, so a wrong clock causes a warning.
 package skew
 
 import (
@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// A difference above the constant much is logged once for each peer. It is logged
-	// again only after it was below the constant little.
+	// If the difference of a peer is above much, it is logged once. It is logged again
+	// only after it was below little.
 	much, little = 10 * time.Second, 5 * time.Second
 	// mostPeers bounds the labels of the metric. Further peers are not compared.
 	mostPeers = 64
@@ -55,9 +55,10 @@ func New(r prometheus.Registerer, log *slog.Logger) (*Clocks, error) {
 	return c, nil
 }
 
-// Saw compares a peer's clock with this process's wall clock. shown is the peer's time in ms
-// since 1970. asked and answered are this process's times before and after the call that
-// returned it. Saw takes the smallest difference that explains these times.
+// Saw compares a peer's clock with this process's wall clock. The parameter shown is the
+// peer's time, in ms since 1970. The parameters asked and answered are this process's
+// times before and after the call that returned it. Saw uses the smallest difference that
+// explains these times.
 func (c *Clocks) Saw(peer string, shown int64, asked, answered time.Time) {
 	if took := answered.Round(0).Sub(asked.Round(0)); shown == 0 || peer == "" || took < 0 || took > longest {
 		return // the call took too long, or this process's clock was set meanwhile

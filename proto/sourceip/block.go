@@ -5,10 +5,10 @@ import (
 	"net/netip"
 )
 
-// Block returns the block of addresses that count as one address with a. For IPv4 it is
-// a itself, and for IPv6 its /64. An IPv4 address inside an IPv6 one counts as IPv4.
-// The zone is dropped. The zero Addr has the zero Prefix, which counts as one block
-// like any other.
+// Block returns the block of addresses that count as one address with a. For IPv4 it is a
+// itself, and for IPv6 its /64. An IPv4 address inside an IPv6 one counts as IPv4. Block
+// ignores the zone. For the zero Addr it returns the zero Prefix, which counts as one
+// block like any other.
 func Block(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := 32
@@ -23,8 +23,8 @@ func Block(a netip.Addr) netip.Prefix {
 }
 
 // Network returns the network of an address, for a list that people read. It is the /24
-// of IPv4, or the /48 of IPv6. It shows roughly where a device was, and not which
-// customer of a provider it was. It is empty for the zero Addr.
+// of IPv4, or the /48 of IPv6. It shows roughly where a device was, but not which
+// customer of a provider used it. It is empty for the zero Addr.
 func Network(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
 	if !a.IsValid() {
@@ -34,7 +34,7 @@ func Network(a netip.Addr) string {
 	if a.Is6() {
 		bits = 48
 	}
-	p, _ := a.Prefix(bits) // it fails only for wrong bits
+	p, _ := a.Prefix(bits) // this fails only for a wrong number of bits
 	return p.String()
 }
 

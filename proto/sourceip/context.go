@@ -12,8 +12,8 @@ func WithPlace(ctx context.Context, p *Place) context.Context {
 	return context.WithValue(ctx, placeKey{}, p)
 }
 
-// Proved is called when the peer of a request has proved who it is. It gives back the
-// place that the connection of ctx holds, if it holds one. A second call does nothing.
+// Proved is called when the peer of a request has proved who it is. If the connection of
+// ctx holds a place, Proved frees it. Calling it again does nothing.
 func Proved(ctx context.Context) {
 	p, _ := ctx.Value(placeKey{}).(*Place)
 	p.Leave()

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// patience is how long a held place cannot be taken away. An honest client proves who
-// it is within a round trip or two. A client that takes longer may only be slow, but
-// its place can be taken away.
+// patience is how long a place is safe from being taken away. An honest client proves who
+// it is within a round trip or two. If a client takes longer, its place can be taken
+// away, even if the client is only slow.
 const patience = time.Second
 
 // Limiter bounds how many places each block of addresses holds at once. The nil
@@ -37,15 +37,15 @@ type Place struct {
 	block   netip.Prefix
 	since   time.Time
 	evict   func()
-	at      *list.Element // nil: given back or taken away; guarded by the limiter's mu
+	at      *list.Element // nil: the place was freed or taken away; guarded by the limiter's mu
 }
 
-// Enter takes a place for the address a. now is the present time. If all places of a's
-// block are held, Enter takes the oldest place away, but only if it was held for a
-// second or longer. It then calls the evict of that place, on this goroutine and
-// without a lock; evict must not block. So a peer that holds places and proves nothing
-// does not keep others at its address out. If all places are younger, Enter returns
-// false.
+// Enter takes a place for the address a. The parameter now is the present time. If all
+// places of a's block are held, Enter takes the oldest place away from its holder, but
+// only if that was held for a second or longer. It then calls the function evict of that
+// place, on this goroutine and without a lock. So evict must not block. If all places are
+// younger, Enter returns false. In this way, a peer that holds places without proving
+// itself does not lock out others at its address.
 func (l *Limiter) Enter(a netip.Addr, now time.Time, evict func()) (*Place, bool) {
 	if l == nil {
 		return nil, true
@@ -83,8 +83,8 @@ func (l *Limiter) enter(p *Place) (old *Place, ok bool) {
 	return old, true
 }
 
-// Leave gives the place back. It is called when the holder has proved who it is, or has
-// ended. It does nothing if the place was given back or taken away before.
+// Leave frees the place. It is called when the holder has proved who it is, or has ended.
+// It does nothing if the place was freed or taken away before.
 func (p *Place) Leave() {
 	if p == nil {
 		return

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// Proxies has the addresses of proxies in front of a program. Only if one of them names
-// the address of a client, the program believes it. The zero value has none. It is a
-// flag.Value: addresses and CIDR blocks, separated by commas.
+// Proxies has the addresses of proxies in front of a program. The program uses the
+// address of a client that one of them names, and ignores such names from all others. The
+// zero value has no proxies. Proxies is a flag.Value, with addresses and CIDR blocks,
+// separated by commas.
 type Proxies []netip.Prefix
 
 // String implements flag.Value.
@@ -24,7 +25,7 @@ func (p *Proxies) String() string {
 	return b.String()
 }
 
-// Set implements flag.Value. The empty text stands for no proxies.
+// Set implements flag.Value. For the empty text there are no proxies.
 func (p *Proxies) Set(text string) error {
 	blocks, err := ParseBlocks(text)
 	if err == nil {
@@ -66,11 +67,11 @@ func (p Proxies) Trust(a netip.Addr) bool {
 	return false
 }
 
-// Client returns the address from which a request came. If the peer is no proxy, that
-// is the peer's address. If it is one, Client goes through X-Forwarded-For from the
-// end, and returns the first address that is not of a proxy. Each proxy appends the
-// address of its own peer, and earlier entries may be forged. If an entry is no
-// address, Client returns the address of the proxy that passed it on.
+// Client returns the address from which a request came. If the peer is no proxy, that is
+// the peer's address. If the peer is a proxy, Client goes through X-Forwarded-For from
+// the end, and returns the first address that is not a proxy's. Each proxy appends the
+// address of its own peer, and earlier entries may be forged. If an entry is no address,
+// Client returns the address of the proxy that passed it on.
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -26,8 +26,8 @@ type ClientConfig struct {
 	WriteTimeout time.Duration // if a write takes longer, the connection is closed; 0: 5 s
 	IdleTimeout  time.Duration // a connection without calls is closed after this time; 0: 90 s
 	MaxAge       time.Duration // calls use a new connection after this time, plus or minus a fifth; 0: 5 min
-	// Again is how long calls return ErrRefused without a new request; 0: 1 min. A
-	// server that offers no streams seldom begins to offer them.
+	// If the server offers no streams, calls return ErrRefused for the time Again without
+	// a new request; 0: 1 min. Such a server seldom begins to offer streams.
 	Again time.Duration
 }
 
@@ -91,7 +91,7 @@ func (c *Client) Call(ctx context.Context, path string, body []byte) (*Answer, e
 			return nil, err
 		}
 		answer, err := conn.call(ctx, path, body)
-		if !errors.Is(err, errRetired) { // after errRetired another connection has to take the call
+		if !errors.Is(err, errRetired) { // after errRetired, the call is tried on another connection
 			return answer, err
 		}
 	}

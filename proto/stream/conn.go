@@ -16,14 +16,14 @@ type conn struct {
 	// Set by newConn.
 	raw    net.Conn
 	config *ClientConfig
-	old    time.Time // from this time on it takes no new calls
+	old    time.Time // from this time on, the connection takes no new calls
 	out    writer
 
 	mu      sync.Mutex
 	calls   map[uint64]*call // calls without an answer yet, by id
 	last    uint64           // id of the latest call
 	used    time.Time        // when the latest call began
-	heard   uint64           // the value of last when the last answer came
+	heard   uint64           // the value of the field last when the latest answer came
 	retired bool             // takes no new calls, and closes after its last call
 	err     error            // why the connection has ended
 }

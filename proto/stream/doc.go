@@ -1,10 +1,11 @@
-// Package stream carries calls between a node and a route over one long connection in
-// each direction. An HTTP request per call would cost more than the call.
+// Package stream carries calls between a node and a route. There is one long connection
+// in each direction, because an HTTP request per call would cost more than the call
+// itself.
 //
 // A stream begins as an HTTP request with "Upgrade: cim-stream". So it uses the port, the
-// TLS and the token of plain calls. If the answer is not 101, as from a function or
-// through some proxies, Call returns ErrRefused. The caller then uses plain HTTP, with
-// the same paths, bodies and statuses.
+// TLS and the token of plain calls. If the answer is not 101, Call returns ErrRefused.
+// That happens with functions and with some proxies. The caller then uses plain HTTP,
+// with the same paths, bodies and statuses.
 //
 // # Frames
 //
@@ -39,8 +40,9 @@
 //	drpc                   48 us    44 us     44 us   one connection per call in flight
 //	connect               191 us   160 us    174 us
 //
-// So a stream takes a half to a third of drpc's CPU, and stays. It also needs no second
-// definition of the calls: paths, bodies and statuses are those of plain HTTP.
+// So a stream takes a half to a third of drpc's CPU, and this package stays. It also
+// needs no second definition of the calls: paths, bodies and statuses are those of plain
+// HTTP.
 //
 // # Goroutines
 //

@@ -21,15 +21,15 @@ type Handler func(ctx context.Context, path string, body, dst []byte) (answer []
 type ServerConfig struct {
 	Handle  Handler // required
 	MaxBody int     // bytes of one call's body; 0: 16 MiB
-	// MaxCalls is the largest number of calls in progress per stream; 0: 64. If so many
-	// are in progress, the server reads no further calls until one has ended. If
-	// MaxCalls is 1, the reading goroutine carries out the calls, without their
-	// deadlines. This is for a Handle that does not block.
+	// MaxCalls is the largest number of calls in progress per stream; 0: 64. If that many
+	// are in progress, the server reads no further calls until one has ended. If MaxCalls
+	// is 1, the reading goroutine carries out the calls, without their deadlines. This is
+	// for a Handle that does not block.
 	MaxCalls int
 }
 
-// leave is how long a server still reads after it has announced its shutdown. So it
-// gets the calls that were sent before the caller got the announcement.
+// leave is how long a server continues to read after it has announced its shutdown. So it
+// also serves calls that were sent before the caller got the announcement.
 const leave = time.Second
 
 // answerTimeout bounds one write to a caller.
@@ -77,7 +77,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // accept has already written the error response
 	}
-	_ = s.serve(context.WithoutCancel(r.Context()), conn) // the client reports why the stream ended
+	_ = s.serve(context.WithoutCancel(r.Context()), conn) // no report is needed here, because the client reports why the stream ended
 }
 
 // Close announces the shutdown on all streams and blocks until their calls have ended.

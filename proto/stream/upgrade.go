@@ -84,7 +84,7 @@ func upgrade(ctx context.Context, conn net.Conn, u *url.URL, header http.Header)
 	if err != nil {
 		return nil, fmt.Errorf("stream: read the answer to an upgrade: %w", err)
 	}
-	_ = answer.Body.Close() // a 101 has no body; otherwise the caller closes conn
+	_ = answer.Body.Close() // if the status is 101, there is no body; otherwise the caller closes conn
 	if answer.StatusCode != http.StatusSwitchingProtocols || answer.Header.Get("Upgrade") != protocol {
 		return nil, fmt.Errorf("%w: %s", ErrRefused, answer.Status)
 	}

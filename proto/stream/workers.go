@@ -5,9 +5,8 @@ import "sync"
 // keptWorkers is the largest number of a stream's goroutines that wait for a call.
 const keptWorkers = 4
 
-// workers carry out the calls of one stream. Up to keptWorkers goroutines are reused,
-// because a new goroutine has to grow its stack. That takes a tenth of the time of a
-// small call.
+// workers runs the calls of one stream. Up to keptWorkers goroutines are reused, because
+// a new goroutine has to grow its stack. That takes a tenth of the time of a small call.
 type workers struct {
 	room    chan struct{} // has one element per call in progress
 	work    chan func()   // the waiting goroutines receive from it
@@ -39,7 +38,7 @@ func (w *workers) run(call func()) {
 		default:
 			return
 		}
-		call = <-w.work // nil after the call of end
+		call = <-w.work // nil after end was called
 		<-w.idle
 	}
 }

@@ -8,8 +8,7 @@ import (
 )
 
 // suites has the suites of TLS 1.2 that are accepted. Go's default also has suites with
-// CBC, which have been attacked again and again. TLS 1.3 has no suites that must be
-// left out.
+// CBC, on which there were many attacks. In TLS 1.3 no suite has to be left out.
 var suites = []uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
@@ -28,8 +27,8 @@ func (p *Pair) Server() *tls.Config {
 }
 
 // Client returns the configuration of a client that trusts only the authorities in the
-// file ca. If ca is empty, it trusts those of the system. The file is read now, and not
-// again. A program that runs for long uses a Trust instead.
+// file ca. If ca is empty, it trusts those of the system. The file is read only once. A
+// program that runs for a long time should use a Trust instead.
 func Client(ca string) (*tls.Config, error) {
 	t, err := LoadTrust(ca, nil)
 	if err != nil {
@@ -39,7 +38,7 @@ func Client(ca string) (*tls.Config, error) {
 }
 
 // Roots returns the authorities in a file of certificates in PEM form. If path is empty,
-// it returns nil, which stands for those of the system.
+// it returns nil, which means the authorities of the system.
 func Roots(path string) (*x509.CertPool, error) {
 	t, err := LoadTrust(path, nil)
 	if err != nil {

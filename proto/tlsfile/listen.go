@@ -28,19 +28,19 @@ var errPlain = errors.New("connection is not TLS")
 
 // Listen returns a listener of HTTP over ln. The first byte of a connection decides
 // whether it speaks TLS or plain HTTP. If only is true, plain connections are refused
-// before more of them is read, by an answer with the code NeedsTLS. The accepted
+// before any more bytes are read, with an answer that has the code NeedsTLS. The accepted
 // connections are of the type *Conn. Closing the listener closes ln.
 func Listen(ln net.Listener, config *tls.Config, only bool) net.Listener {
 	return &listener{Listener: ln, config: config, only: only}
 }
 
-// refusal returns the HTTP/1.1 answer to a plain connection where only TLS is allowed.
-// Its body is an ErrorAnswer, as in other refusals of our servers.
+// refusal returns the HTTP/1.1 answer to a plain connection if only TLS is allowed. Its
+// body is an ErrorAnswer, as in other refusals of our servers.
 var refusal = sync.OnceValue(func() []byte {
 	failed := proto.ErrorAnswer{Code: proto.NeedsTLS, Name: proto.NeedsTLS.String(), Message: proto.NeedsTLS.Text()}
 	body, err := json.Marshal(failed)
 	if err != nil {
-		panic(err) // it cannot fail for this type
+		panic(err) // this cannot fail for a value of this type
 	}
 	status := proto.NeedsTLS.HTTPStatus()
 	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
@@ -136,8 +136,8 @@ func (c *Conn) begin() {
 	}
 }
 
-// refuse answers a plain caller. It reads on for a moment, because if a socket is
-// closed with unread bytes, the caller may lose the answer.
+// refuse answers a plain caller. After the answer it still reads for a moment. If a
+// socket is closed with unread bytes, the caller may lose the answer.
 func (c *Conn) refuse() {
 	_ = c.Conn.SetDeadline(time.Now().Add(refuseTime))
 	if _, err := c.Conn.Write(refusal()); err != nil {

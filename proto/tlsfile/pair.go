@@ -30,7 +30,8 @@ func Load(cert, key string, log *slog.Logger) (*Pair, error) {
 	return p, nil
 }
 
-// current returns the certificate. It reads the files if it did not in the last second.
+// current returns the certificate. If it did not read the files in the last second, it
+// reads them again.
 func (p *Pair) current() *tls.Certificate {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,6 +39,6 @@ func (p *Pair) current() *tls.Certificate {
 	return p.loaded
 }
 
-// Offer returns the certificate for a server that asks its client for one. It implements
-// tls.Config.GetClientCertificate.
+// Offer returns the certificate for a server that requests one from its client. It
+// implements tls.Config.GetClientCertificate.
 func (p *Pair) Offer(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return p.current(), nil }

@@ -9,11 +9,11 @@ import (
 	"sync"
 )
 
-// Trust is the authorities that a client accepts. They are in a file, which is read again
-// when its content changes, so that changing an authority needs no restart. New
-// connections are judged by the new content. Open connections stay open.
+// Trust has the authorities that a client accepts. They are in a file, which is read
+// again when its content changes, so that changing an authority needs no restart. The new
+// content applies to new connections. Open connections stay open.
 //
-// A nil Trust, like one without a file, stands for the authorities of the system. It is
+// A nil Trust, or one without a file, means the authorities of the system. A Trust is
 // safe for concurrent use.
 type Trust struct {
 	*watched                // nil: the authorities of the system
@@ -57,7 +57,7 @@ func (t *Trust) Client() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites, RootCAs: t.current()}
 }
 
-// current returns the authorities; nil: those of the system.
+// current returns the authorities, or nil for those of the system.
 func (t *Trust) current() *x509.CertPool {
 	if t == nil || t.watched == nil {
 		return nil
@@ -68,8 +68,8 @@ func (t *Trust) current() *x509.CertPool {
 	return t.pool
 }
 
-// Transport returns a transport like base, which it takes over, for servers that t
-// trusts. After a change of the file, requests get new connections. The earlier ones are
+// Transport returns a transport like base, for servers that t trusts. It owns base from
+// then on. After a change of the file, requests get new connections. The earlier ones are
 // closed once their requests have ended.
 func (t *Trust) Transport(base *http.Transport) http.RoundTripper {
 	c := t.Client()
@@ -87,7 +87,7 @@ type transport struct {
 
 	// Guarded by mu.
 	mu   sync.Mutex
-	pool *x509.CertPool // the authorities of now
+	pool *x509.CertPool // the present authorities
 	now  *http.Transport
 }
 
@@ -107,7 +107,7 @@ func (t *transport) CloseIdleConnections() {
 func (t *transport) current() *http.Transport {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	config := t.trust.Client() // under mu, so that no older content follows a newer one
+	config := t.trust.Client() // called under mu, so that no older content replaces a newer one
 	if config.RootCAs != t.pool {
 		before := t.now
 		t.now = before.Clone()

@@ -13,9 +13,9 @@ import (
 // every handshake.
 const lookEvery = time.Second
 
-// watched is files that are read again when their content changes. Their times do not
-// count, because some stores and images set all times to the same value. It is safe for
-// concurrent use.
+// watched has files that are read again when their content changes. It does not look at
+// their times, because some stores and images set all times to the same value. It is safe
+// for concurrent use.
 type watched struct {
 	// Set at the start.
 	paths []string // the first one names the files in the log
@@ -25,7 +25,7 @@ type watched struct {
 
 	// Guarded by mu, which is held while use runs.
 	mu     sync.Mutex
-	from   [][]byte // contents with which use last succeeded; nil: it never did
+	from   [][]byte // the contents with which use last succeeded; nil: use has never succeeded
 	looked time.Time
 	logged string // the last error about the files that was logged
 }
@@ -49,7 +49,7 @@ func (w *watched) Reload() error {
 
 // freshLocked reads the files if that did not happen in the last second. If they cannot
 // be read or used, for example while they are being replaced, the earlier content stays
-// in use. The error is logged once.
+// in use. The same error is logged only once.
 func (w *watched) freshLocked() {
 	now := time.Now()
 	if now.Sub(w.looked) < lookEvery {

@@ -1,6 +1,6 @@
-// Package token issues and verifies a user's credentials: a ticket for one node, a proof
-// for that node's reports about the user, and tokens for the route. It does no I/O, has
-// no clock, and has no state but keys.
+// Package token issues and verifies a user's credentials. These are a ticket for one
+// node, a proof for that node's reports about the user, and tokens for the route. The
+// package does no I/O, and has no clock and no state except keys.
 //
 // Five keys are derived from one route key, which only routes have:
 //
@@ -8,7 +8,7 @@
 //     verify a ticket by itself, and cannot make one.
 //   - A proof is a MAC over user, device, number and node. It is a part of the ticket. A
 //     node sends it with everything that it reports or sends for the connection. Only
-//     routes can check it. Where processes have certificates (package cert), a proof ends
+//     routes can check it. If processes have certificates (package cert), a proof ends
 //     after ProofLife, and a node gets another one while the session is live there. So a
 //     compromised node can act only for the live sessions that it holds, and for two
 //     minutes more. Without certificates, a proof does not end, and any process that has
@@ -22,7 +22,7 @@
 //
 // This package checks only which key made a credential. The store decides whether the
 // credential is still valid. It expires by the store's clock, from which its number
-// comes, and is invalid after its device has logged out. So if the clock of a route or
-// a node is wrong, no user is admitted or excluded by that. Tokens from before tokens
-// had a number are valid until their device logs out.
+// comes, and is invalid after its device has logged out. So a wrong clock of a route or a
+// node does not admit or exclude any user. Tokens of early versions, which have no
+// number, are valid until their device logs out.
 package token

@@ -6,18 +6,20 @@ import (
 	"time"
 )
 
-// Proof returns the MAC that a node sends with its reports about a connection. It does
-// not end. It is valid only for these values.
+// Proof returns the MAC that a node sends with its reports about a connection. It is
+// valid only for these values, and never expires.
 func (i *Issuer) Proof(user int64, name, device string, number int64, node string) []byte {
 	return i.ProofUntil(time.Time{}, user, name, device, number, node)
 }
 
-// ProofUntil is like Proof for a proof that ends. If end is zero, it does not end.
+// ProofUntil does what Proof does, for a proof that expires at the time end. If end is
+// zero, it does not expire.
 func (i *Issuer) ProofUntil(end time.Time, user int64, name, device string, number int64, node string) []byte {
 	return (*i.keys.Load())[0].proofOf(endOf(end), user, name, device, number, node)
 }
 
-// endOf returns the end of a proof as the proof has it: in s since 1970; zero: none.
+// endOf returns the end of a proof in the form in the proof, which is in s since 1970.
+// Zero means that there is no end.
 func endOf(end time.Time) uint32 {
 	if end.IsZero() {
 		return 0
@@ -25,12 +27,12 @@ func endOf(end time.Time) uint32 {
 	return uint32(end.Unix())
 }
 
-// endSize is the length in bytes of the end, with which a proof that ends begins. The rest
-// is the MAC, which also covers the end.
+// A proof that expires begins with its end, which has endSize bytes. The rest is the MAC,
+// which also covers the end.
 const endSize = 4
 
-// proofOf returns the MAC, or, if end is not zero, the end and a shorter MAC. The input of
-// the one is never the input of the other, because each string has its length before it.
+// proofOf returns the MAC, or, if end is not zero, the end and a shorter MAC. The two
+// MACs never have the same input, because each string in it has its length before it.
 func (k *derived) proofOf(end uint32, user int64, name, device string, number int64, node string) []byte {
 	var room [256]byte
 	b := binary.BigEndian.AppendUint64(room[:0], uint64(user))
@@ -47,7 +49,8 @@ func (k *derived) proofOf(end uint32, user int64, name, device string, number in
 }
 
 // CheckProof returns nil if Proof or ProofUntil made this proof for the same values with
-// one of the keys. Otherwise it returns ErrInvalid. It does not judge the end.
+// one of the keys. Otherwise it returns ErrInvalid. It does not check whether the proof
+// has expired.
 func (i *Issuer) CheckProof(proof []byte, user int64, name, device string, number int64, node string) error {
 	_, err := i.ProofEnd(proof, user, name, device, number, node)
 	return err

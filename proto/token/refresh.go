@@ -11,23 +11,24 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Lifetimes of an access token and of the refresh token beside it. A client has to refresh
-// an access token by then. Each use replaces a refresh token by its successor.
+// The lifetimes of an access token and of the refresh token beside it. A client must get
+// a new access token before the old one expires. Each use of a refresh token replaces it
+// by its successor.
 const (
 	AccessLife  = 10 * time.Minute
 	RefreshLife = 30 * 24 * time.Hour
 )
 
-// Refresh lets one device get its next access token, once. Its time is exact to
-// milliseconds. The store knows which generation comes next, so it notices a token that
-// was replaced.
+// Refresh is a refresh token. With it, one device gets its next access token, once. Its
+// time is exact to milliseconds. The store knows which generation comes next, so it
+// notices a token that was replaced.
 type Refresh struct {
 	User       int64
 	Name       string
 	Device     string
-	Number     int64     // of the login with which its chain of tokens began
+	Number     int64     // number of the login with which its chain of tokens began
 	Generation int64     // 1 for the token of the login
-	ID         uint64    // of its predecessor, unless that has another successor; see NewID
+	ID         uint64    // the ID of its predecessor, unless that has another successor already; see NewID
 	Expires    time.Time // by the store's clock
 }
 

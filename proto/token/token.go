@@ -18,15 +18,15 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Lifetimes of tickets and tokens. A ticket lasts long enough for a slow handshake, and
-// a token long enough for a holiday. The store checks both by its own clock when it
+// Lifetimes of tickets and tokens. A ticket is valid long enough for a slow handshake,
+// and a token long enough for a holiday. The store checks both by its own clock when it
 // reads the user's record.
 const (
 	TicketLife = 2 * time.Minute
 	TokenLife  = 30 * 24 * time.Hour
 
-	// ProofLife is how long a proof lasts if proofs end. Nodes get another one for each
-	// live session about every 30 s, with their reconciliation.
+	// ProofLife is how long a proof is valid if proofs expire. Nodes get another one for
+	// each live session about every 30 s, with their reconciliation.
 	ProofLife = 2 * time.Minute
 )
 
@@ -59,7 +59,7 @@ type Ticket struct {
 	Displaces int64 // the number of the only session that it may displace, or Any; 0: no session may be live
 	Node      string
 	Expires   time.Time // for nodes of earlier versions, which check it by their own clock
-	ProofEnds time.Time // when its proof ends, exact to seconds; zero: never. It is not in the ticket
+	ProofEnds time.Time // when its proof expires, exact to seconds; zero: never. This is not in the ticket
 	Proof     []byte    // ProofSize bytes, set by Issuer.Ticket
 }
 
@@ -68,9 +68,9 @@ type Token struct {
 	User    int64
 	Name    string
 	Device  string
-	Number  int64     // number of the login that returned it; zero: from before tokens had a number
+	Number  int64     // number of the login that returned it; zero: an early version made the token
 	Expires time.Time // by the store's clock
-	Access  bool      // it has a refresh token beside it, and does not replace a password for long
+	Access  bool      // the token belongs to a refresh token, and is valid only for minutes
 }
 
 // Issuer makes and checks tickets, proofs, tokens and refresh tokens. Only routes have one.
@@ -79,7 +79,7 @@ type Issuer struct {
 	keys atomic.Pointer[[]*derived] // never empty; the first one makes credentials, and all of them check
 }
 
-// derived has the four keys that are derived from one route key.
+// derived has the keys that are derived from one route key.
 type derived struct {
 	private ed25519.PrivateKey
 	proof   *maker
@@ -182,9 +182,9 @@ func (i *Issuer) VerifyToken(s string) (Token, error) {
 	return Token{User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: time.UnixMilli(t.Expires), Access: t.Access}, nil
 }
 
-// Digests returns a MAC of s for each route key, as hexadecimal text. The first MAC is
-// by the key that makes credentials. Digests are for values that routes must recognise,
-// and that nobody may read from the store.
+// Digests returns a MAC of s for each route key, as hexadecimal text. The first MAC is by
+// the key that makes credentials. Digests are for values that routes must recognise, but
+// that nobody may read in the store.
 func (i *Issuer) Digests(s string) []string {
 	var list []string
 	for _, k := range *i.keys.Load() {
@@ -216,8 +216,9 @@ const (
 	mostKeys = 8
 )
 
-// NewVerifier returns a Verifier with the routes' public keys: one, or two while the
-// route key is rotated. Without a key it refuses every ticket until Set or Learn.
+// NewVerifier returns a Verifier with the routes' public keys: usually one, or two while
+// the route key is rotated. Without a key it refuses every ticket until Set or Learn is
+// called.
 func NewVerifier(keys ...ed25519.PublicKey) *Verifier {
 	v := new(Verifier)
 	v.Set(keys...)
@@ -306,9 +307,9 @@ func (v *Verifier) signed(body, signature []byte) bool {
 
 func text(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// bytesOf is the inverse of text. It accepts no other form, so that a ticket has only
-// one. So it refuses extra bits in the last character (Strict), and line ends, which
-// base64 would skip.
+// bytesOf is the inverse of text. A ticket must have only one text form. So bytesOf
+// refuses extra bits in the last character (Strict), and line ends, which base64 would
+// skip.
 func bytesOf(s string) ([]byte, error) {
 	if len(s) > maxInput || strings.ContainsAny(s, "\r\n") {
 		return nil, ErrInvalid

@@ -1,5 +1,5 @@
-// Package vectors has the rules of a log's order as data, for the tests of all followers
-// of a log. README.md explains the fields.
+// Package vectors has the rules for the order of a log as test cases, for all
+// implementations of a follower. README.md explains the fields.
 package vectors
 
 import (
@@ -91,8 +91,8 @@ func (e *Entry) UnmarshalText(text []byte) (err error) {
 	return nil
 }
 
-// Of returns the cases for the follower with this name. It fails the test if they
-// cannot be read.
+// Of returns the cases for the follower with this name. If they cannot be read, it fails
+// the test.
 func Of(t testing.TB, follower string) (list []Case) {
 	t.Helper()
 	names, err := files.ReadDir(".")

@@ -1,8 +1,8 @@
 // Package wait has waits with time-outs for tests. Only tests import it.
 //
 // A shared machine may be ten times slower than usual. A test whose time-out is close to
-// the usual time then fails without a fault. So all waits have one long time-out, which
-// only a stuck test reaches. It costs nothing while tests pass.
+// the usual time then fails without a fault. So all waits have the same long time-out,
+// which only a stuck test reaches. While tests pass, it costs no time.
 package wait
 
 import (
@@ -44,10 +44,10 @@ const Slack = 3
 const round = 20 * time.Millisecond
 
 // Within blocks until ok returns true and returns how long that took. If that takes much
-// longer than promise, the test fails with the text what. It fails after Slack times the
-// rounds that fit into promise, and not before promise + Limit/4. Rounds are counted
-// because they also take longer on a busy machine. For a promise as long as
-// Limit use Until.
+// longer than promise, the test fails with the text what. It fails after Slack times as
+// many rounds as fit into promise, and not before promise + Limit/4. It counts rounds
+// because these also take longer on a busy machine. For a promise as long as Limit, use
+// Until.
 func Within(t testing.TB, promise time.Duration, what string, ok func() bool) time.Duration {
 	t.Helper()
 	if promise >= Limit {

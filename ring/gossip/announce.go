@@ -35,7 +35,7 @@ func (g *Gossip) SetState(s ring.State) {
 	select {
 	case <-g.listening:
 		g.announce()
-	default: // Run's first announcement has the state
+	default: // Run's first announcement will have the state
 	}
 }
 
@@ -47,14 +47,15 @@ func (g *Gossip) announce() {
 	g.announced = time.Now()
 	g.mu.Unlock()
 	g.setAnnouncing(true)
-	// UpdateNode queues the broadcast and then waits until it is sent. The short
-	// time-out ends that wait at once.
+	// UpdateNode queues the broadcast, and then waits until it is sent. The short
+	// time-out makes it return at once.
 	_ = g.list.UpdateNode(time.Nanosecond)
 	g.setAnnouncing(false)
 }
 
 // setAnnouncing records that our own announcement begins or ends. Until it ends, a
-// NotifyAlive about us may come from the announcement, and confirms nothing.
+// NotifyAlive about this node may come from the announcement itself, so it does not
+// confirm this node.
 func (g *Gossip) setAnnouncing(announcing bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,7 +95,7 @@ func (g *Gossip) publishLoop(ctx context.Context) {
 	}
 }
 
-// signLocked signs this node's member, if it is signed at all. The caller holds mu.
+// If Config.Sign is set, signLocked signs this node's member. The caller holds mu.
 func (g *Gossip) signLocked() {
 	if g.cfg.Sign != nil {
 		g.self.Signed = g.cfg.Sign(g.self)

@@ -22,23 +22,24 @@ const DefaultPort = 7946
 // Config configures a Gossip. Self, Bind and Table are required.
 type Config struct {
 	Self    ring.Member // this node; Run sets Gossip
-	Keys    *ring.Keys  // nil or without a key: loopback addresses only
+	Keys    *ring.Keys  // nil or without a key: gossip uses loopback addresses only
 	Cluster string      // name that all members share, at most 255 bytes; may be empty
 	Table   *ring.Table // only Run writes it
 
 	Bind      string // IP:port to listen on, TCP and UDP; port 0 takes a free one
-	Advertise string // host or host:port that others connect to; empty: derived from Bind
+	Advertise string // host or host:port to which others connect; empty: derived from Bind
 
 	// Seeds are addresses of members. One that answers is enough. Each is host:port, a
-	// name with several addresses, dns+srv://name, file:///path (one per line) or
-	// exec:command (prints them). They are resolved again at every try.
+	// name with several addresses, or dns+srv://name. It may also be file:///path (a file
+	// with one address per line), or exec:command (a command that prints addresses). They
+	// are resolved again at every try.
 	Seeds []string
 	// More returns gossip addresses from another source, such as ZooKeeper, or an error
-	// if that source does not answer. Gossip calls it before every try. It must not
-	// block longer than its context, and may be nil.
+	// if that source does not answer. Gossip calls it before every try. It must not block
+	// after its context has ended. More may be nil.
 	More func(context.Context) ([]string, error)
-	// Remember is the path of a file that keeps the members of the last day, which are
-	// further seeds at the next start. Empty: no file.
+	// Remember is the path of a file with the members of the last day. They are further
+	// seeds at the next start. Empty: no file.
 	Remember string
 
 	// Sign returns the member's Signed field, for the member as it is known to others. It
@@ -46,8 +47,8 @@ type Config struct {
 	Sign      func(ring.Member) string
 	SignEvery time.Duration // required with Sign
 
-	Bootstrap bool // ready without any other member, as the first node of a new cluster must be
-	Expect    int  // if above 0: ready when this many members are known, or when another member serves
+	Bootstrap bool // the node is ready without any other member; the first node of a new cluster needs this
+	Expect    int  // if above 0: the node is ready when it knows this many members, or when another member serves
 
 	Logger     *slog.Logger          // nil: no logs
 	Registerer prometheus.Registerer // nil: no metrics are registered
@@ -135,8 +136,9 @@ func (c Config) check() error {
 	return self.Validate()
 }
 
-// widestAddress replaces the gossip address until it is known. So New returns an error
-// if the member may be too large for memberlist's metadata.
+// widestAddress stands for the gossip address until that is known. It is the longest
+// possible address. So New can return an error if the member may become too large for
+// memberlist's metadata.
 const widestAddress = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"
 
 // timing sets how fast a dead node is detected.
@@ -151,11 +153,11 @@ const widestAddress = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"
 // others, so with SuspicionMult 2 it waits for none. With n members the suspicion takes
 // 1 s up to n = 10, 2 s for 100 and 3 s for 1,000.
 //
-// Before that, a member probes the dead one within 1 s at n = 3, and on average earlier
-// in a larger cluster. Its probe takes 0.5 s. In total a dead node is detected in less
-// than 4 s if the prober is healthy. When several nodes die at once, the prober's own
-// probes fail and it lengthens its interval. AwarenessMaxMultiplier bounds that to twice
-// the interval.
+// Before the suspicion, a member has to probe the dead one. That happens within 1 s at n
+// = 3, and on average earlier in a larger cluster. The probe takes 0.5 s. In total a dead
+// node is detected in less than 4 s if the prober is healthy. When several nodes die at
+// once, the prober's own probes fail and it lengthens its interval.
+// AwarenessMaxMultiplier bounds the longer interval to twice the usual one.
 func timing(c *memberlist.Config) {
 	c.ProbeInterval = 500 * time.Millisecond
 	c.ProbeTimeout = 200 * time.Millisecond
@@ -175,7 +177,7 @@ func (g *Gossip) memberlistConfig(t memberlist.NodeAwareTransport, advertise net
 	c.Name = g.cfg.Self.ID
 	c.Label = g.cfg.Cluster
 	c.Transport = t
-	c.BindPort = int(advertise.Port()) // memberlist takes it for addresses without a port
+	c.BindPort = int(advertise.Port()) // memberlist uses it for addresses without a port
 	c.AdvertiseAddr, c.AdvertisePort = advertise.Addr().String(), int(advertise.Port())
 	c.DeadNodeReclaimTime = g.cfg.reclaim
 	c.GossipToTheDeadTime = g.cfg.forgetDead
@@ -195,7 +197,7 @@ func (g *Gossip) memberlistConfig(t memberlist.NodeAwareTransport, advertise net
 // listen binds the TCP and the UDP socket, and returns the transport and the advertised
 // address.
 func (g *Gossip) listen(ctx context.Context) (memberlist.NodeAwareTransport, netip.AddrPort, error) {
-	bind := netip.MustParseAddrPort(g.cfg.Bind) // withDefaults has parsed it
+	bind := netip.MustParseAddrPort(g.cfg.Bind) // no error, because withDefaults has parsed it
 	nc := &memberlist.NetTransportConfig{
 		BindAddrs: []string{bind.Addr().String()},
 		BindPort:  int(bind.Port()),
@@ -203,7 +205,7 @@ func (g *Gossip) listen(ctx context.Context) (memberlist.NodeAwareTransport, net
 	}
 	t, err := memberlist.NewNetTransport(nc)
 	for try := 0; err != nil && bind.Port() == 0 && try < 10; try++ {
-		// The port was free for TCP and in use for UDP.
+		// The chosen port was free for TCP but in use for UDP, so try another one.
 		t, err = memberlist.NewNetTransport(nc)
 	}
 	if err != nil {

@@ -25,7 +25,8 @@ func (d *delegate) GetBroadcasts(int, int) [][]byte { return nil }
 
 // NotifyAlive refuses a node whose metadata is not sealed by one of our keys, or has
 // another name. A message about our own name needs no check, because memberlist refutes
-// wrong ones. If such a message has our address, its sender has confirmed us.
+// wrong ones. If such a message has our address, its sender has confirmed that we live
+// there.
 func (d *delegate) NotifyAlive(n *memberlist.Node) error {
 	if n.Name == d.g.cfg.Self.ID {
 		d.g.confirm(nodeAddr(n).String())
@@ -39,7 +40,8 @@ func (d *delegate) NotifyAlive(n *memberlist.Node) error {
 	return errForeign
 }
 
-// confirm stores that another node has confirmed us, if addr is our gossip address.
+// If addr is our gossip address, confirm records that another node has confirmed us
+// there.
 func (g *Gossip) confirm(addr string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -108,8 +110,8 @@ func (d *delegate) NotifyLeave(n *memberlist.Node) {
 	signal(g.dirty)
 }
 
-// NotifyConflict handles a second address for a name. memberlist keeps the first
-// address.
+// NotifyConflict is called when two nodes with different addresses have the same name.
+// memberlist keeps the first address.
 func (d *delegate) NotifyConflict(existing, other *memberlist.Node) {
 	g := d.g
 	if existing.Name != g.cfg.Self.ID {

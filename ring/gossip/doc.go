@@ -26,24 +26,23 @@
 // # Two nodes with one name
 //
 // In memberlist a name belongs to the first node that used it. memberlist reports a
-// conflict only to a delegate, and Join succeeds for the second node. So a node is not
-// ready before another one has confirmed that it lives at its address.
+// conflict only to a delegate, and Join succeeds for the second node, too. So a node is
+// not ready until another node has confirmed its address.
 //
 // If others have another address for its name, the node joins that address itself. If a
-// node answers there under the same name with another boot, the younger of the two
-// nodes ends with ErrNameTaken. It does not broadcast that it leaves, because the
-// others would think that the older node leaves. If no node answers, the address is
-// that of a crashed node. Then this node joins again every second until the others know
-// that.
+// node answers there under the same name with another boot, the younger of the two nodes
+// ends with ErrNameTaken. It does not broadcast that it leaves, because the others would
+// then remove the older node. If no node answers, the address is that of a crashed node.
+// Then this node joins again every second until the others have noticed the crash.
 //
 // # Staying together
 //
 // memberlist forgets a dead node, and so it forgets the other side of a long network
 // split. Two nodes that start at the same time with each other as seed may both find no
-// member. So a node without members tries its seeds again and again. A node with
-// members tries every ten seconds one address that is not that of a known member. Such
-// an address comes from a seed, which is resolved again, from the members of the last
-// day, or from Config.More.
+// member. So a node without members tries its seeds again and again. A node with members
+// tries one further address every ten seconds, which no known member has. Such an address
+// comes from a seed, which is resolved again, from the members of the last day, or from
+// Config.More.
 //
 // # Goroutines and locks
 //
@@ -52,5 +51,6 @@
 // that memberlist has begun may outlive Run by a few seconds.
 //
 // memberlist calls the delegate's methods under its node lock, and these take mu. So no
-// method calls memberlist while it holds mu. announceMu is taken before both.
+// method calls memberlist while it holds mu. announceMu is taken before both of these
+// locks.
 package gossip

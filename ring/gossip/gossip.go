@@ -22,7 +22,7 @@ import (
 var (
 	// ErrNameTaken means that another living node has this node's id, and had it first.
 	ErrNameTaken = errors.New("another node has this id")
-	// ErrWrongKey means that a seed answered and has no cluster key in common with this
+	// ErrWrongKey means that a seed answered, but has no cluster key in common with this
 	// node.
 	ErrWrongKey = errors.New("a seed has another cluster key")
 )
@@ -38,9 +38,9 @@ type Gossip struct {
 	log       *slog.Logger
 	metrics   *metrics
 	listening chan struct{} // closed when list, keyring, own and Addr are set
-	dirty     chan struct{} // cap 1: the table is out of date
-	loaded    chan struct{} // cap 1: the load has changed and was not announced
-	doubted   chan struct{} // cap 1: another node may have our name
+	dirty     chan struct{} // cap 1: has a value when the table is out of date
+	loaded    chan struct{} // cap 1: has a value when the load has changed and was not announced
+	doubted   chan struct{} // cap 1: has a value when another node may have our name
 
 	// Set by Run, before memberlist starts or before Run closes the channel listening.
 	stop    context.CancelCauseFunc
@@ -60,7 +60,7 @@ type Gossip struct {
 	doubt      string          // gossip address of another node with our name, or empty
 	accepted   bool            // another node has confirmed that we live at our address
 	announcing bool            // a NotifyAlive about us is our own announcement
-	first      bool            // Config.More knows no other member
+	first      bool            // Config.More has answered that there is no other member
 	announced  time.Time       // when the load was last announced
 	refused    map[string]bool // names whose refusal was logged
 	clashed    map[string]bool // names of other nodes whose conflict was logged
@@ -122,8 +122,8 @@ func (g *Gossip) Run(ctx context.Context) error {
 	err := context.Cause(ctx)
 	failed := errors.Is(err, ErrNameTaken) || errors.Is(err, ErrWrongKey)
 	if !failed {
-		// After ErrNameTaken the node does not say that it leaves. Otherwise the others
-		// would think that the other node with this name leaves.
+		// After ErrNameTaken the node does not broadcast that it leaves. Otherwise the
+		// others would remove the other node with this name.
 		if err := g.list.Leave(leaveTimeout); err != nil {
 			g.log.Warn("leaving cannot be broadcast", "err", err)
 		}
@@ -152,7 +152,7 @@ func (g *Gossip) start(ctx context.Context) error {
 	c, err := g.memberlistConfig(t, advertise)
 	if err == nil {
 		g.keyring = c.Keyring
-		g.setAnnouncing(true) // Create announces this node, as announce does
+		g.setAnnouncing(true) // Create also announces this node
 		g.list, err = memberlist.Create(c)
 		g.setAnnouncing(false)
 	}
@@ -174,7 +174,7 @@ func ownAddresses(advertise netip.AddrPort, bind string) []netip.AddrPort {
 	if !b.Addr().IsUnspecified() {
 		return append(own, b)
 	}
-	addrs, _ := net.InterfaceAddrs() // after an error only the advertised address and bind's are known
+	addrs, _ := net.InterfaceAddrs() // after an error, only the advertised address and that of bind are known
 	for _, a := range addrs {
 		if p, err := netip.ParsePrefix(a.String()); err == nil {
 			own = append(own, netip.AddrPortFrom(p.Addr().Unmap(), b.Port()))
@@ -203,15 +203,15 @@ func (g *Gossip) Self() ring.Member {
 // stays ready if it loses the other members. It becomes ready
 //
 //   - with Bootstrap, or without any source of seeds, when it listens;
-//   - with Expect, when it knows so many members, including itself, or another member
-//     serves;
+//   - with Expect, when it knows that many members, including itself, or when another
+//     member serves;
 //   - with Seeds, when it knows another member;
 //   - with More alone, when it knows another member, or when More has answered and
 //     knows no other member.
 //
-// A node that knows other members also needs a confirmation by one of them that it
-// lives at its address. Until then the others may know another node under its name,
-// alive or crashed.
+// If a node knows other members, one of them must also confirm the node's address. Until
+// then the others may know another node under the same name, which is alive or has
+// crashed.
 func (g *Gossip) Ready() (ok bool, reason string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -267,7 +267,7 @@ func (g *Gossip) Rotate(cluster ...[]byte) error {
 		return fmt.Errorf("rotate keys: %w", err)
 	}
 	g.cfg.Keys.Set(cluster...)
-	g.announce() // with the new seal
+	g.announce() // so that others get the member sealed with the new key
 	g.log.Info("cluster keys rotated", "keys", len(next))
 	return nil
 }
@@ -275,8 +275,8 @@ func (g *Gossip) Rotate(cluster ...[]byte) error {
 // useOnly makes the keyring hold exactly keys, the first as its primary key.
 //
 // memberlist reads the keyring's slice without its lock, and RemoveKey moves all keys
-// behind the removed one. So useOnly first moves the keys to remove to the end, where no
-// key is behind them.
+// that follow the removed one. So useOnly first moves the keys that it will remove to the
+// end, where no other key follows them.
 func useOnly(keyring *memberlist.Keyring, keys [][]byte) error {
 	for _, key := range keys {
 		if err := keyring.AddKey(key); err != nil {
@@ -286,7 +286,7 @@ func useOnly(keyring *memberlist.Keyring, keys [][]byte) error {
 	unwanted := func(key []byte) bool { return !containsKey(keys, key) }
 	if slices.ContainsFunc(keyring.GetKeys(), unwanted) {
 		for _, key := range slices.Backward(keys) {
-			_ = keyring.UseKey(key) // AddKey has added it
+			_ = keyring.UseKey(key) // no error, because AddKey has added the key
 		}
 	}
 	if err := keyring.UseKey(keys[0]); err != nil {

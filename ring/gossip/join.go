@@ -43,7 +43,7 @@ type joiner struct {
 // step runs one round of joinLoop and returns how long to wait before the next.
 func (j *joiner) step(ctx context.Context) time.Duration {
 	if !j.confirmed(ctx) {
-		drain(j.doubted) // confirmed may have filled it again
+		drain(j.doubted) // empty it, because confirmed may have filled it again
 		return j.cfg.backoffFirst
 	}
 	defer j.remember(time.Now())
@@ -57,7 +57,7 @@ func (j *joiner) step(ctx context.Context) time.Duration {
 	joined, failed := j.join(ctx, all)
 	if len(j.live()) > 0 {
 		j.rounds, j.logged = 0, ""
-		return j.cfg.backoffFirst // the next step checks that a member has confirmed us
+		return j.cfg.backoffFirst // the next step checks whether a member has confirmed us
 	}
 	if len(all) == 0 && err == nil {
 		return j.cfg.rejoinEvery
@@ -68,7 +68,7 @@ func (j *joiner) step(ctx context.Context) time.Duration {
 	ready, _ := j.Ready()
 	for _, f := range failed {
 		err = errors.Join(err, f.err)
-		if errors.Is(f.err, ErrWrongKey) && seeds[f.addr] && !ready { // once this node is ready, the error is only logged
+		if errors.Is(f.err, ErrWrongKey) && seeds[f.addr] && !ready { // after this node was ready, the error is only logged
 			j.stop(f.err)
 			return 0
 		}
@@ -78,8 +78,8 @@ func (j *joiner) step(ctx context.Context) time.Duration {
 	return retry.Delay(j.rounds-1, j.cfg.backoffFirst, backoffLast, rand.Float64())
 }
 
-// report logs why no member was found: as a warning if the reason is new, else for
-// debugging.
+// report logs why no member was found. The line is a warning if the reason is new, and
+// otherwise for debugging.
 func (j *joiner) report(err error, tried int) {
 	if text := fmt.Sprint(err); text != j.logged {
 		j.logged = text
@@ -108,8 +108,8 @@ type failure struct {
 	err  error
 }
 
-// join joins addresses in random order, three at a time, until one succeeds. It blocks
-// for up to 2 s per three addresses.
+// join tries to join addresses in random order, three at a time, until one succeeds. It
+// blocks for up to 2 s per three addresses.
 func (g *Gossip) join(ctx context.Context, addrs []netip.AddrPort) (joined bool, failed []failure) {
 	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
 	for some := range slices.Chunk(addrs, joinWidth) {
@@ -145,8 +145,8 @@ func (g *Gossip) joinOne(addr netip.AddrPort) error {
 	return fmt.Errorf("join %s: %w", addr, explain(err))
 }
 
-// explain replaces memberlist's error by a short one with the cause. memberlist has no
-// sentinel errors, so explain compares texts.
+// explain replaces an error of memberlist by a short one that names the cause. memberlist
+// has no sentinel errors, so explain compares texts.
 func explain(err error) error {
 	text := strings.ToLower(err.Error())
 	switch {
@@ -169,7 +169,7 @@ func explain(err error) error {
 //
 // If a node at another address has our name, confirmed joins that node first. If that
 // node answers, resolveName decides which one keeps the name. If it does not answer, the
-// name is free when the others find that node dead.
+// name becomes free when the others have found that node dead.
 func (g *Gossip) confirmed(ctx context.Context) bool {
 	g.mu.Lock()
 	doubt, accepted := g.doubt, g.accepted

@@ -13,12 +13,13 @@ import (
 const (
 	maxLogLine    = 300 // bytes; memberlist prints whole metadata
 	warningsEvery = time.Minute
-	warningsMost  = 10 // per warningsEvery; each packet of a stranger causes one
+	warningsMost  = 10 // warnings per warningsEvery; each packet of a stranger causes one
 )
 
-// newLogger returns a logger for memberlist. memberlist's errors are faults of the
-// network or of a peer, so they are warnings here. Lines have the level debug after ten
-// warnings in a minute, and if they are about events that this package logs itself.
+// newLogger returns a logger for memberlist. Errors of memberlist are faults of the
+// network or of a peer, so they become warnings here. A line gets the level debug if
+// there were ten warnings in the last minute. So does a line about an event that this
+// package logs itself.
 func newLogger(to *slog.Logger) *log.Logger {
 	return log.New(&logWriter{log: to}, "", 0)
 }
@@ -54,8 +55,9 @@ func (w *logWriter) mayWarn(now time.Time) bool {
 	return w.count <= warningsMost
 }
 
-// quiet has texts of lines that are for debugging only. They are about events that the
-// delegates and joinLoop log, about this node's restart, and about probes at a shutdown.
+// quiet has the texts of memberlist's lines that are for debugging only. They are about
+// events that the delegates and joinLoop log, about this node's restart, and about probes
+// at a shutdown.
 var quiet = [][]byte{
 	[]byte("ignoring alive message"), []byte("Conflicting address"), []byte("Refuting an alive message"),
 	[]byte("use of closed network connection"),

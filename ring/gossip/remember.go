@@ -17,12 +17,12 @@ const (
 	maxRemembered = 4096             // members; enough for a cluster of 1,000 that is replaced three times a day
 )
 
-// seenMembers has the gossip addresses of members, each with the time when a member
-// last had it. The file contains this map as JSON.
+// seenMembers has the gossip addresses of members, each with the time when a member last
+// had that address. The file contains this map as JSON.
 type seenMembers map[netip.AddrPort]time.Time
 
-// loadSeen reads the file. It returns no error, because the remembered members are only
-// further seeds. If the file cannot be read, there are none.
+// loadSeen reads the file. If the file cannot be read, there are none. That is no error,
+// because the remembered members are only further seeds.
 func loadSeen(path string, now time.Time, log *slog.Logger) seenMembers {
 	seen := make(seenMembers)
 	if path == "" {
@@ -53,8 +53,8 @@ func (s seenMembers) forget(now time.Time) (changed bool) {
 	return changed
 }
 
-// add records that addr is a member's address now. It reports whether the map changed. An
-// address that is already there changes it at most once every rememberEvery.
+// add records that addr is a member's address now. It reports whether the map changed.
+// For an address that is already there, the map changes at most once per rememberEvery.
 func (s seenMembers) add(addr netip.AddrPort, now time.Time) (changed bool) {
 	at, ok := s[addr]
 	if !ok && len(s) >= maxRemembered || ok && now.Sub(at) < rememberEvery {
@@ -75,9 +75,9 @@ func (g *Gossip) remembered() []netip.AddrPort {
 	return addrs
 }
 
-// remember stores the living members' addresses and writes the file if they have
-// changed. Without a file it keeps the addresses for this process, because after a
-// network split they lead to the other side.
+// remember stores the living members' addresses and writes the file if they have changed.
+// Without a file it keeps the addresses only in this process. They are useful there, too,
+// because after a network split they lead to the other side.
 func (g *Gossip) remember(now time.Time) {
 	g.mu.Lock()
 	changed := g.seen.forget(now)

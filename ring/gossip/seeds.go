@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	resolveTimeout = 5 * time.Second // per seed, for its name or its command
+	resolveTimeout = 5 * time.Second // for one seed: its name or its command
 	maxSeedText    = 64 << 10        // bytes read from a file or a command
 )
 
@@ -41,7 +41,7 @@ func checkSeed(seed string) error {
 // splitSeed splits host:port or host.
 func splitSeed(seed string) (host string, port uint16, err error) {
 	if ip, err := netip.ParseAddr(strings.Trim(seed, "[]")); err == nil {
-		return ip.String(), DefaultPort, nil // an IPv6 address has colons of its own
+		return ip.String(), DefaultPort, nil // s is an IPv6 address, whose colons do not begin a port
 	}
 	host, p, err := net.SplitHostPort(seed)
 	if err != nil && !strings.Contains(seed, ":") {
@@ -95,7 +95,7 @@ func (g *Gossip) resolve(ctx context.Context, seed string) ([]netip.AddrPort, er
 func run(ctx context.Context, command string) ([]byte, error) {
 	words := strings.Fields(command)
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.WaitDelay = time.Second // if a child of the command keeps the pipe open
+	cmd.WaitDelay = time.Second // do not wait longer if a child of the command keeps the pipe open
 	out, err := cmd.Output()
 	return out[:min(len(out), maxSeedText)], err
 }
@@ -155,9 +155,9 @@ func (g *Gossip) lookup(ctx context.Context, host string) ([]string, error) {
 	return ips, err
 }
 
-// candidates returns the addresses at which members may be, without this node's own.
-// seeds is the set of those that come from Config.Seeds. err has the errors of the
-// seeds that do not resolve.
+// candidates returns the addresses at which members may be, without this node's own. The
+// result seeds has those that come from Config.Seeds. The result err has the errors of
+// the seeds that do not resolve.
 func (g *Gossip) candidates(ctx context.Context) (all []netip.AddrPort, seeds map[netip.AddrPort]bool, err error) {
 	seeds = make(map[netip.AddrPort]bool)
 	for _, s := range g.cfg.Seeds {
@@ -177,8 +177,8 @@ func (g *Gossip) candidates(ctx context.Context) (all []netip.AddrPort, seeds ma
 	return g.others(all), seeds, err
 }
 
-// moreAddrs returns the addresses from Config.More. If More answers that there are
-// none, this node may be the first of its cluster, and moreAddrs sets g.first.
+// moreAddrs returns the addresses from Config.More. If More answers that there are none,
+// this node may be the first one of its cluster. Then moreAddrs sets g.first.
 func (g *Gossip) moreAddrs(ctx context.Context) (addrs []netip.AddrPort, err error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// An exchange is sent with memberlist's own state in a push/pull. It has the facts for
-// which the metadata has no room, with big-endian integers:
+// In a push/pull, two nodes send each other an exchange beside memberlist's own state. It
+// has the data for which the metadata has no room, with big-endian integers:
 //
 //	version 1 | ready 1 | boot 8 | uptime ms 8 | ring signature 8 | its age ms 8 | id
 //
@@ -82,7 +82,7 @@ func (d *delegate) MergeRemoteState(b []byte, join bool) {
 		d.g.resolveName(e)
 		return
 	}
-	if !join { // two clusters that join each other differ for a moment
+	if !join { // while two clusters join each other, their rings differ for a moment
 		d.g.compareRings(e)
 	}
 }
@@ -106,8 +106,8 @@ func (g *Gossip) resolveName(other exchange) {
 // outranks reports whether the other of two nodes with one name keeps the name. A ready
 // node outranks one that is not. If both or neither are ready, the older node keeps the
 // name. Each side has a slightly outdated uptime of the other. So if the uptimes are
-// close, the boots decide. At most one of the two gives up. If neither does, the next
-// exchange decides again.
+// close, the boots decide. At most one of the two gives up the name. If neither does, the
+// next exchange decides again.
 func outranks(other, self exchange) bool {
 	if other.ready != self.ready {
 		return other.ready
@@ -135,7 +135,7 @@ func (g *Gossip) noteRing(sig uint64) {
 }
 
 // compareRings logs and counts a lasting difference between this node's ring and the
-// peer's. Both must have been unchanged for 30 s, in which gossip reaches all members
+// peer's. Both must have been unchanged for 30 s. In that time gossip reaches all members
 // many times.
 func (g *Gossip) compareRings(e exchange) {
 	g.mu.Lock()

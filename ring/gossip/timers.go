@@ -7,7 +7,8 @@ import (
 )
 
 // Timers are the settings of memberlist that decide how fast a change reaches all
-// members. They are exported for models of clusters that are too large for a test.
+// members. They are exported for models (cim bench scale) of clusters that are too large
+// for a test.
 type Timers struct {
 	Gossip     time.Duration // between two rounds
 	Fanout     int           // how many members get a packet in a round

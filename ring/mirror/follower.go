@@ -30,7 +30,7 @@ type Follower struct {
 	// Owned by Run.
 	session  int64
 	children map[string]child // by path
-	listed   map[string]bool  // directories with a watch on their children
+	listed   map[string]bool  // directories directories for whose children there is a watch
 	checked  time.Time        // when sync last read everything
 
 	// Guarded by mu.
@@ -49,13 +49,14 @@ type child struct {
 
 const (
 	isMember  = "member"
-	isForeign = "foreign" // without a sealed member: a CIM server
-	isRefused = "refused" // with a sealed member that has no valid MAC
+	isForeign = "foreign" // an entry without a sealed member, such as that of a CIM server
+	isRefused = "refused" // an entry with a sealed member that has no valid MAC
 )
 
 var kinds = [...]string{isMember, isForeign, isRefused}
 
-// NewFollower returns a follower that writes into table. It should be the only writer.
+// NewFollower returns a follower that writes into table. No one else should write into
+// that table.
 func NewFollower(c Config, table *ring.Table) (*Follower, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -146,23 +147,23 @@ func (f *Follower) setInSync(ok bool) {
 
 func (f *Follower) changed() <-chan struct{} { return nil }
 
-// reread makes the next sync read everything: a new key may open refused entries.
+// reread makes the next sync read everything, because a new key may open refused entries.
 func (f *Follower) reread() { f.checked = time.Time{} }
 
-// resumes returns false. The follower sets watches, and no entry ends with its session.
+// resumes returns false, because the follower sets watches. It has no entry that would
+// end with its session.
 func (f *Follower) resumes() bool { return false }
 
 // readEvery is the time between two reads of everything, if no watch has fired.
 const readEvery = time.Minute
 
-// readAtMost is how often one sync reads at most. It reads again if entries come
-// meanwhile.
+// readAtMost is how often one sync may read. It reads again if entries come meanwhile.
 const readAtMost = 3
 
-// sync reads the changed entries, or all entries once a minute, and writes the table.
-// If an entry moves to the root while sync reads, sync may miss the entry in both
-// places. So it reads again if the root's watch has fired meanwhile. That is known by
-// then, because ZooKeeper sends a watch's event before it answers a later request.
+// sync reads the changed entries, or all entries once a minute, and writes the table. If
+// an entry moves to the root while sync reads, sync may miss the entry in both places. So
+// if the root's watch has fired meanwhile, sync reads again. The event has come by then,
+// because ZooKeeper sends a watch's event before it answers a later request.
 func (f *Follower) sync(conn *zk.Conn) (again time.Duration, err error) {
 	now := time.Now()
 	all := f.session != conn.SessionID() || now.Sub(f.checked) >= readEvery
@@ -225,7 +226,7 @@ func (f *Follower) read(conn *zk.Conn, fired map[string]bool, all bool) error {
 			var err error
 			c, err = f.look(conn, node, c)
 			if errors.Is(err, zk.ErrNoNode) {
-				continue // gone since it was listed
+				continue // the entry has gone since it was listed
 			}
 			if err != nil {
 				return fmt.Errorf("read %s: %w", node, err)
@@ -260,7 +261,7 @@ func (f *Follower) list(conn *zk.Conn, dir string, all bool) (nodes []string, er
 		}
 	}
 	if errors.Is(err, zk.ErrNoAuth) && dir != f.cfg.Root {
-		return nil, nil // without the right to write beside the root, no node has an entry there
+		return nil, nil // the directory does not exist, because nodes have no right to write beside the root
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", dir, err)
@@ -272,8 +273,8 @@ func (f *Follower) list(conn *zk.Conn, dir string, all bool) (nodes []string, er
 	return nodes, nil
 }
 
-// look reads the entry at the path node. c is what was known of it. If c has no watch,
-// look sets one.
+// look reads the entry at the path node. The parameter c is what is known about the
+// entry. If it has no watch, look sets one.
 func (f *Follower) look(conn *zk.Conn, node string, c child) (child, error) {
 	var (
 		data []byte
@@ -311,8 +312,8 @@ func open(data []byte, keys *ring.Keys) (ring.Member, error) {
 	return s.Open(keys)
 }
 
-// publish writes the members into the table. A node that restarted at another address
-// has two entries until its old session ends. Of these, the younger one counts.
+// publish writes the members into the table. A node that restarted at another address has
+// two entries until its old session ends. Of these two, the younger one counts.
 func (f *Follower) publish() {
 	count := make(map[string]int)
 	newest := make(map[string]child)

@@ -31,15 +31,15 @@ type Publisher struct {
 	at      time.Time       // time of the last write of the entry
 	checked time.Time       // time of the last read of the entry
 	dir     string          // the entry's directory: the root, or standby
-	moved   bool            // the other directory has no entry of ours
+	moved   bool            // the other directory has no entry of this node
 	next    <-chan struct{} // closed when the table changes
 	waiting bool            // another node's entry is in our place, and that was logged
 	refused bool            // standby must not be written, and that was logged
 }
 
-// NewPublisher returns a publisher of the member that self returns. self must not block.
-// The publisher calls it when table changes, which happens whenever gossip publishes
-// this node.
+// NewPublisher returns a publisher of the member that the function self returns. The
+// publisher calls self when table changes, which happens whenever gossip publishes this
+// node. The function self must not block.
 func NewPublisher(c Config, self func() ring.Member, table *ring.Table) (*Publisher, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -70,7 +70,7 @@ func Name(m ring.Member) string {
 	return m.ClientAddress().HostPort + ":" + httpPort
 }
 
-// event does nothing. A publisher sets no watches.
+// event does nothing, because a publisher sets no watches.
 func (p *Publisher) event(zk.Event) {}
 
 func (p *Publisher) away() {
@@ -84,17 +84,17 @@ func (p *Publisher) changed() <-chan struct{} { return p.next }
 // only the new key.
 func (p *Publisher) reread() { p.written = false }
 
-// resumes returns true. The entry ends with the session.
+// resumes returns true, because the entry would end with the session.
 func (p *Publisher) resumes() bool { return true }
 
-// checkEvery is the time between two looks at the entry, which somebody may have deleted
+// checkEvery is the time between two checks of the entry, which somebody may have deleted
 // or replaced.
 const checkEvery = 5 * time.Second
 
 // sync writes this node's entry if it is missing or outdated.
 func (p *Publisher) sync(conn *zk.Conn) (again time.Duration, err error) {
 	var view *ring.View
-	view, p.next = p.table.Watch() // called before p.self, so that no change is missed
+	view, p.next = p.table.Watch() // Watch is called before p.self, so that no change is missed
 	self := p.self()
 	p.checkSession(conn.SessionID())
 	p.chooseDir(self)
@@ -151,7 +151,7 @@ func (p *Publisher) withdraw(self ring.Member) (done bool) {
 }
 
 // deleteOther deletes this node's entry in the other directory. sync calls it after it
-// has written the new entry, so that there always is one.
+// has written the new entry, so that there is always an entry.
 func (p *Publisher) deleteOther(conn *zk.Conn, self ring.Member) error {
 	dir := p.cfg.Root
 	if p.dir == dir {
@@ -179,9 +179,9 @@ func (p *Publisher) checkSession(session int64) {
 	}
 }
 
-// wait returns how long the stored entry may stay as it is. If the entry equals self,
-// that is until the next check. If only the load differs, that is until the next load
-// may be written. Otherwise it is 0.
+// wait returns how long the stored entry may stay as it is. If the entry equals self, it
+// may stay until the next check. If only the load differs, it may stay until the next
+// load may be written. Otherwise the result is 0.
 func (p *Publisher) wait(self ring.Member, members int) time.Duration {
 	check := checkEvery - time.Since(p.checked)
 	if self == p.stored {
@@ -236,7 +236,7 @@ func (p *Publisher) create(conn *zk.Conn, node string, data []byte) error {
 	if err := ensure(conn, p.dir, rights); err != nil {
 		return err
 	}
-	if p.cfg.Auth != "" { // the path may be from before, and who may write there may delete entries
+	if p.cfg.Auth != "" { // the path may be older than Auth, and users with the right to write there may delete entries
 		if _, err := conn.SetACL(p.dir, rights, -1); err != nil {
 			return fmt.Errorf("set rights of %s: %w", p.dir, err)
 		}
@@ -255,7 +255,7 @@ func (p *Publisher) isOurs(data []byte) bool {
 	return err == nil && m.ID == p.self().ID
 }
 
-// replace replaces an entry in one transaction, so that no reader misses it.
+// replace replaces an entry in one transaction, so that it never is missing for a reader.
 func replace(conn *zk.Conn, node string, data []byte, version int32, rights []zk.ACL) error {
 	_, err := conn.Multi(
 		&zk.DeleteRequest{Path: node, Version: version},
@@ -265,8 +265,8 @@ func replace(conn *zk.Conn, node string, data []byte, version int32, rights []zk
 }
 
 // waitFor logs once that another node has an entry in our place. If that node is dead,
-// its entry disappears when its session ends. If it is alive, two nodes have one
-// address.
+// its entry disappears when its session ends. If that node is alive, two nodes have the
+// same address.
 func (p *Publisher) waitFor(node string) {
 	if !p.waiting {
 		p.waiting = true

@@ -50,12 +50,12 @@ func parseServer(server string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// names is a zk.HostProvider that keeps the servers' names and not their addresses. The
-// HostProvider of go-zookeeper resolves all names at the start, and fails if one of
-// them has no address. That happens if a server is down, on platforms where a name
-// exists only while its server runs.
+// names is a zk.HostProvider that stores the names of servers instead of their addresses.
+// The HostProvider of go-zookeeper resolves all names at the start, and fails if one of
+// them has no address. On platforms where a name exists only while its server runs, that
+// happens if a server is down.
 type names struct {
-	mu      sync.Mutex // go-zookeeper does not document which goroutines call
+	mu      sync.Mutex // go-zookeeper does not document which goroutines call the methods
 	servers []string
 	next    int
 	tried   int // how many servers were tried since the last connection
@@ -96,8 +96,8 @@ func (n *names) Connected() {
 const resolveTime = 3 * time.Second
 
 // dialAny connects to one of the server's current addresses at random. With a fixed
-// choice it might always reach a server that takes connections but no sessions. It
-// blocks for up to 3 s for the name, and then for up to timeout.
+// choice it might always reach a server that accepts connections but no sessions. It
+// blocks for up to 3 s to resolve the name, and then for up to timeout.
 func dialAny(dial zk.Dialer, network, server string, timeout time.Duration) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(server)
 	if err != nil {

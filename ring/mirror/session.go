@@ -24,7 +24,7 @@ const DefaultRoot = "/cim"
 const (
 	retryAfter  = time.Second // after an error, and while there is no session
 	askEvery    = time.Second // between two calls of Config.Takes
-	redialAfter = time.Minute // without a session, the client is closed and made again
+	redialAfter = time.Minute // after this time without a session, the client is closed and made again
 )
 
 // Config configures a Publisher or a Follower. Servers is required.
@@ -40,7 +40,8 @@ type Config struct {
 	Takes func() bool
 
 	// Auth is "user:password" of ZooKeeper's digest scheme. Then only this user may write
-	// under Root, and all may read. Empty: all may write, as CIM's own servers need.
+	// under Root, and everybody may read. Empty: everybody may write, as CIM's own
+	// servers need it.
 	Auth string
 
 	Logger     *slog.Logger          // nil: no logs
@@ -90,8 +91,9 @@ type worker interface {
 	// event records a watch's event. go-zookeeper's goroutines call it. It must not
 	// block.
 	event(zk.Event)
-	// sync brings both sides in sync. It is called when there is a session and one side
-	// may have changed. It returns when to call it again, if nothing changes before.
+	// sync makes the entries in ZooKeeper and this process equal. It is called when there
+	// is a session and one side may have changed. It returns when to call it again if
+	// nothing changes before.
 	sync(*zk.Conn) (again time.Duration, err error)
 	// away is called instead of sync when there is no session.
 	away()
@@ -137,7 +139,7 @@ func sleep(ctx context.Context, d time.Duration) {
 // A session is a client of go-zookeeper whose close waits for all of its goroutines.
 type session struct {
 	zk     *zk.Conn
-	known  bool            // owned by serve: the server knows who we are, see identify
+	known  bool            // owned by serve: the server has got our user, see identify
 	events <-chan zk.Event // closed when go-zookeeper's goroutines have ended
 	woken  chan struct{}   // cap 1: the worker got an event
 
@@ -145,15 +147,15 @@ type session struct {
 	socket net.Conn // guarded by mu; of the latest connection
 	closed bool     // guarded by mu
 
-	joined atomic.Bool   // a connection has or had the session
+	joined atomic.Bool   // true after the first connection of the session
 	lost   chan struct{} // cap 1: has a value when a worker that does not resume has lost its connection
 }
 
 // errResumed refuses a second connection for the session of a worker that sets watches.
 // On such a connection go-zookeeper (1.0.4) sets its watches again. In that request it
 // names the last change that it knows, and the server reports only later ones. It reads
-// that number without a lock. If a request waited for the connection, its reply may
-// raise the number first. Then the server does not report the changes in between.
+// that number without a lock. If a request waited for the connection, its reply may raise
+// the number before that. Then the server does not report the changes in between.
 var errResumed = errors.New("a lost connection ends this session")
 
 func (c Config) connect(w worker) (*session, error) {
@@ -179,7 +181,7 @@ func (c Config) connect(w worker) (*session, error) {
 		w.event(e)
 		select {
 		case s.woken <- struct{}{}:
-		default: // serve has not received the previous one yet
+		default: // serve has not received the previous signal yet
 		}
 	}
 	var err error
@@ -227,15 +229,15 @@ func (s *session) close() {
 	s.mu.Lock()
 	s.closed = true
 	if s.socket != nil {
-		_ = s.socket.Close() // else go-zookeeper may read until the read deadline
+		_ = s.socket.Close() // otherwise go-zookeeper may read until the read deadline
 	}
 	s.mu.Unlock()
 	for range s.events {
 	}
 }
 
-// identify shows the server the user of Config.Auth, once. go-zookeeper repeats that over
-// later connections.
+// identify sends the user of Config.Auth to the server, once. The library go-zookeeper
+// repeats that over later connections.
 func (s *session) identify(auth string) error {
 	if auth == "" || s.known {
 		return nil
@@ -247,8 +249,8 @@ func (s *session) identify(auth string) error {
 	return nil
 }
 
-// serve calls w's methods until ctx ends, there was no session for redialAfter, or w has
-// lost its connection and does not resume.
+// serve calls w's methods until ctx ends, until there was no session for redialAfter, or
+// until w has lost its connection and does not resume.
 func (s *session) serve(ctx context.Context, c Config, w worker) {
 	// A request may block for long. The end of ctx ends it.
 	defer context.AfterFunc(ctx, s.zk.Close)()
@@ -312,7 +314,7 @@ func (s *errorLog) warn(err error) {
 	s.last = text
 }
 
-// rights returns the access rights of what a Publisher writes.
+// rights returns the access rights of the entries that a Publisher writes.
 func (c Config) rights() []zk.ACL {
 	user, password, ok := strings.Cut(c.Auth, ":")
 	if !ok {

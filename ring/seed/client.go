@@ -19,8 +19,8 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// ErrStale is wrapped by View's error if no node has ever answered, or none has answered
-// for Config.MaxStale.
+// ErrStale means that no node has ever answered, or that none has answered for
+// Config.MaxStale. The error of View wraps it.
 var ErrStale = errors.New("members are unknown or too old")
 
 // Config configures a Client. Seeds is required.
@@ -48,10 +48,10 @@ type Client struct {
 	cfg     Config
 	metrics *metrics
 	sem     chan struct{} // cap 1: full while a goroutine makes requests
-	table   *ring.Table   // makes the views; the holder of sem writes it
+	table   *ring.Table   // makes the views; only the holder of sem writes it
 
 	// Owned by the holder of sem.
-	node    string             // the node that answered last, or empty
+	node    string             // the node that gave the last answer, or empty
 	etag    string             // of its answer
 	members []ring.Member      // of its answer
 	seen    map[string]instant // members' internal HTTP, and when an answer last had them
@@ -60,7 +60,7 @@ type Client struct {
 	// Guarded by mu.
 	mu       sync.Mutex
 	view     *ring.View         // nil before the first answer
-	answered instant            // when the request was made whose answer is view
+	answered instant            // when the request was made to which view is the answer
 	tried    instant            // when the last request was made, with or without an answer
 	callers  map[string]instant // internal HTTP of nodes that have called, and when they last did
 }
@@ -101,15 +101,15 @@ func orDefault(d, def time.Duration) time.Duration {
 	return d
 }
 
-// View returns the members as a node knew them, at most Config.Fresh ago. If no node
-// answers, View returns the last answer until that is older than Config.MaxStale. Then
-// it returns an error that wraps ErrStale.
+// View returns the members from the answer of a node, which is at most as old as
+// Config.Fresh. If no node answers, View returns the last answer until that is older than
+// Config.MaxStale. Then it returns an error that wraps ErrStale.
 //
 // One goroutine at a time makes requests and waits for the answer. The others get the
-// last view meanwhile, or wait if that is stale. Nodes are tried in this order: the
-// node that answered last, the other members, the seeds, and the members and callers of
-// the last day. If there is a view that is not stale, they are tried for up to two
-// Config.Timeout, otherwise until ctx ends.
+// last view meanwhile, or wait if the last view is stale. Nodes are tried in this order:
+// the node that answered last, the other members, the seeds, and the members and callers
+// of the last day. If there is a view that is not stale, they are tried for up to twice
+// Config.Timeout. Otherwise they are tried until ctx ends.
 func (c *Client) View(ctx context.Context) (*ring.View, error) {
 	view, fresh := c.current()
 	if fresh {
@@ -168,13 +168,13 @@ func (c *Client) refresh(ctx context.Context, haveView bool) error {
 			c.accept(node, etag, members, begun)
 			return nil
 		}
-		if ctx.Err() != nil { // the node is not to blame
+		if ctx.Err() != nil { // this is not the fault of the node
 			break
 		}
 		c.metrics.requests.WithLabelValues("failed").Inc()
 		if !c.logged[node] {
 			level := slog.LevelWarn
-			if len(c.members) == 0 { // no node has ever answered: this one may not have started yet
+			if len(c.members) == 0 { // no node has ever answered, so this one may not have started yet
 				level = slog.LevelInfo
 			}
 			c.cfg.Logger.Log(ctx, level, "node did not return its members", "node", node, "err", err)
@@ -187,19 +187,18 @@ func (c *Client) refresh(ctx context.Context, haveView bool) error {
 	return err
 }
 
-// The client remembers members for a day, for this case: all nodes are replaced while a
-// network split separates them. The node that the client uses may then know only
-// itself. When that node leaves and the seeds are gone, only the remembered members are
-// left.
+// The client remembers members for a day. It needs them if all nodes are replaced while a
+// network split separates them. The node that the client uses may then know only itself.
+// When that node leaves and the seeds are gone, only the remembered members are left.
 const (
 	remember  = 24 * time.Hour
 	mostKnown = 1000 // remembered members, and as many callers
 )
 
-// Heard records that a node has called this process. node is the host:port of its
-// internal HTTP. The client tries callers if no other node answers, because all members
-// that it knows may have been replaced while this process was frozen. Heard does not
-// block.
+// Heard records that a node has called this process. The parameter node is the host:port
+// of the node's internal HTTP. The client tries callers if no other node answers, because
+// all members that it knows may have been replaced while this process was frozen. Heard
+// does not block.
 func (c *Client) Heard(node string) {
 	now := c.cfg.now()
 	c.mu.Lock()
@@ -251,7 +250,8 @@ func (c *Client) accept(node, etag string, members []ring.Member, begun instant)
 	c.view, c.answered, c.tried = c.table.Current(), begun, begun
 }
 
-// rememberAll stores when members were seen, and forgets those not seen for a day.
+// rememberAll records that members were seen now, and forgets members that were not seen
+// for a day.
 func (c *Client) rememberAll(members []ring.Member, now instant) {
 	for _, m := range members {
 		if _, known := c.seen[m.HTTP]; known || len(c.seen) < mostKnown {

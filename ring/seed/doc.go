@@ -1,5 +1,5 @@
 // Package seed follows the members of the cluster over HTTP. Every node serves the
-// members that it knows with a [Handler], and a [Client] requests them from one node. The
+// members that it knows by a [Handler]. A [Client] requests them from one node. The
 // client is for processes that can neither gossip nor hold a session, such as functions.
 // It has no goroutine and no timer, and makes its requests within a call of View.
 //
@@ -11,13 +11,13 @@
 //	503 reason            the node has not found its cluster; try another one
 //
 // The body is the members sorted by id, each a [ring.Sealed]. The ETag covers the whole
-// body except for the loads, which change much more often. So both answers have all
-// loads in Cim-Loads. It is base64 of a MAC of 16 bytes over ETag and loads, and then one
-// byte per member in the body's order.
+// body except for the loads, which change much more often. So both kinds of answers have
+// all loads in the header Cim-Loads. Its value is base64. It has a MAC of 16 bytes over
+// the ETag and the loads, and then one byte per member in the body's order.
 //
-// For 1,000 members Cim-Loads has 1.4 kB, and the body would have 500 kB. A follower
-// that makes a request every second or two has loads as fresh as the node's own. A
-// reader that ignores the header has the loads of the body, which are as old as its ETag.
+// For 1,000 members Cim-Loads has 1.4 kB, and the body would have 500 kB. A follower that
+// makes a request every second or two has loads as fresh as the node's own. A reader that
+// ignores the header gets the loads in the body, which are as old as the body.
 //
 // # Authentication
 //

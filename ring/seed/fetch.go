@@ -63,13 +63,13 @@ func (c *Client) read(resp *http.Response) (members []ring.Member, etag string, 
 		}
 		members = append(members, m)
 	}
-	if len(members) == 0 { // a node knows at least itself
+	if len(members) == 0 { // this is an error, because a node knows at least itself
 		return nil, "", fmt.Errorf("none of %d members has a valid MAC", len(sealed))
 	}
 	c.metrics.requests.WithLabelValues("changed").Inc()
 	if len(members) < len(sealed) {
-		// Some members are missing. So no ETag is kept, and the next answer has a body
-		// again.
+		// Some members are missing. So the ETag is not kept, and the next answer has a
+		// body again.
 		return members, "", nil
 	}
 	return c.loads(members, resp, etag), etag, nil

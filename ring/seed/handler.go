@@ -8,10 +8,10 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// Handler serves the members in table, sealed with keys. ready is gossip's Ready. It
-// reports whether this node has found its cluster, and the reason if it has not. Until
-// then Handler answers 503, because a node that has just restarted knows only itself. If
-// ready is nil, the node is always ready.
+// Handler serves the members in table, sealed with keys. The function ready is
+// Gossip.Ready. It reports whether this node has found its cluster, and the reason if it
+// has not. Until then Handler answers 503, because a node that has just restarted knows
+// only itself. If ready is nil, the node is always ready.
 func Handler(table *ring.Table, keys *ring.Keys, ready func() (ok bool, reason string)) http.Handler {
 	return &handler{table: table, keys: keys, ready: ready}
 }
@@ -37,7 +37,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	view := h.table.Current()
 	etag := view.ETag()
 	w.Header().Set("ETag", `"`+etag+`"`)
-	w.Header().Set("Cache-Control", "no-cache") // Cim-Loads is newer than any copy
+	w.Header().Set("Cache-Control", "no-cache") // caches must revalidate, because their Cim-Loads would be old
 	w.Header().Set(loadsHeader, encodeLoads(view.Members(), etag, h.keys))
 	if matches(strings.Join(r.Header.Values("If-None-Match"), ","), etag) {
 		w.WriteHeader(http.StatusNotModified)
@@ -48,7 +48,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		sealed[i] = h.keys.Sealed(m)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(sealed) // it fails only if the client is gone
+	_ = json.NewEncoder(w).Encode(sealed) // this fails only if the client is gone
 }
 
 // matches reports whether a value of If-None-Match, or several joined by commas, has

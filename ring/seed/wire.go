@@ -26,7 +26,7 @@ func encodeLoads(members []ring.Member, etag string, keys *ring.Keys) string {
 	for i, m := range members {
 		loads[i] = byte(min(max(m.Load, 0), ring.MaxLoad))
 	}
-	var key []byte // without a cluster key the MAC is only a checksum
+	var key []byte // if there is no cluster key, the MAC is only a checksum
 	if derived := keys.Derive("loads"); len(derived) > 0 {
 		key = derived[0]
 	}
@@ -57,7 +57,7 @@ func withLoads(members []ring.Member, value, etag string, keys *ring.Keys) ([]ri
 
 func macOf(loads []byte, etag string, key []byte) []byte {
 	h := hmac.New(sha256.New, key)
-	h.Write([]byte(etag)) // its length is fixed, so the input is unambiguous
+	h.Write([]byte(etag)) // an ETag has a fixed length, so the input is unambiguous
 	h.Write(loads)
 	return h.Sum(nil)[:loadsMAC]
 }

@@ -1,10 +1,10 @@
 // Package secretsmanager reads secrets from AWS Secrets Manager. It makes one signed
 // request, without AWS's SDK, which would be larger than the rest of a function.
 //
-// Credentials come from the environment, where Lambda puts those of the function's
-// role: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. They are read anew
-// each time. The region is that in the secret's ARN. AWS_ENDPOINT_URL_SECRETS_MANAGER
-// names another endpoint, as for AWS' tools.
+// Credentials come from the environment, where Lambda puts those of the function's role:
+// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. They are read again each
+// time. The region comes from the secret's ARN. As with AWS's own tools,
+// AWS_ENDPOINT_URL_SECRETS_MANAGER names another endpoint.
 package secretsmanager
 
 import (

@@ -1,7 +1,7 @@
-// Package localca makes certificates for processes on one machine: an authority for one
-// run, and certificates that it signs. It is for tests, and for the clusters that cim
-// up and cim verify start. It is not for servers that strangers reach, because its keys
-// are never renewed.
+// Package localca makes certificates for processes on one machine. It makes an authority
+// for one run, which signs the certificates. It is for tests, and for the clusters that
+// cim up and cim verify start. It is not for servers that strangers reach, because its
+// keys are never renewed.
 package localca
 
 import (
@@ -19,7 +19,8 @@ import (
 	"time"
 )
 
-// life is how long certificates are valid, from an hour ago on.
+// life is how long certificates are valid. They are valid from an hour before they were
+// made.
 const life = 30 * 24 * time.Hour
 
 // CA is an authority with its certificate in a file. Its key is only in memory.

@@ -10,9 +10,9 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// Pause suspends the server's process until Resume. The server then takes connections and
-// does not answer. Sessions expire if the pause is longer than their time-out. The error
-// wraps errors.ErrUnsupported if the system has no signals.
+// Pause suspends the server's process until Resume. The server then accepts connections
+// but does not answer. Sessions expire if the pause is longer than their time-out. The
+// error wraps errors.ErrUnsupported if the system has no signals.
 func (s *Server) Pause() error { return s.signal("pause", pause) }
 
 // Resume ends a pause.

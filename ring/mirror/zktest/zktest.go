@@ -23,8 +23,8 @@ import (
 	"github.com/cim-go/cim/proto/ports"
 )
 
-// ErrNotInstalled is wrapped by Start's error when there is no java or no
-// ZooKeeper on this machine.
+// ErrNotInstalled means that this machine has no java or no ZooKeeper. The error of Start
+// wraps it.
 var ErrNotInstalled = errors.New("java or ZooKeeper is not installed")
 
 // stopPatience is how long Stop waits before it kills the process.
@@ -60,7 +60,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	return s, nil
 }
 
-// Addr returns the server's host:port, the same for its whole life.
+// Addr returns the server's host:port, which never changes.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 // Restart stops the server if it runs, and starts it again with its port and its data. It
@@ -117,7 +117,7 @@ func (s *Server) start() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() // the child has its own descriptor
+	defer log.Close() // the child has a descriptor of its own
 	s.cmd = exec.Command(java,
 		"-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", // small, and quick to start
 		"-Dzookeeper.forceSync=no", // the data need not survive a crash of the machine
@@ -200,7 +200,7 @@ func (s *Server) wait(ctx context.Context) error {
 	return nil
 }
 
-// answers reports whether the server takes sessions. Before that, the server already takes
+// answers reports whether the server accepts sessions. Before it does, it already accepts
 // connections and reports that it is healthy. Such a connection may never get a session.
 func (s *Server) answers() bool {
 	conn, err := net.DialTimeout("tcp", s.Addr(), time.Second)
