@@ -185,8 +185,8 @@ func (im *importing) print(out io.Writer, r migrate.Result, seconds float64) {
 	}{{"accounts", r.Accounts}, {"groups", r.Groups}, {"members", r.Members}, {"messages", r.Messages}} {
 		fmt.Fprintf(out, "%-9s %d %s, %d there already, %d left out\n", c.what, c.count.New, verb, c.count.Had, c.count.Left)
 	}
-	if r.Details.Left > 0 {
-		fmt.Fprintf(out, "%d lines of one account's export are for reading, and were left out\n", r.Details.Left)
+	if c := r.Details; c != (migrate.Count{}) {
+		fmt.Fprintf(out, "cursors   %d %s, %d there already; %d roles and other lines left out\n", c.New, verb, c.Had, c.Left)
 	}
 	if r.Passwords > 0 {
 		fmt.Fprintf(out, "%d accounts that had no password have got one\n", r.Passwords)

@@ -14,6 +14,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/migrate/format"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/role"
 )
 
 // inboxes is how many inboxes are read at a time.
@@ -61,11 +62,20 @@ func exportLines(cfg ExportConfig, w io.Writer, fill func(*exporter) error) (Res
 type exporter struct {
 	ExportConfig
 	Result
-	out     *json.Encoder
-	records int64
+	out      *json.Encoder
+	records  int64
+	officers map[int64]string // the roles of users in the system, as lines have them
 }
 
 func (e *exporter) run(ctx context.Context) error {
+	officers, err := e.Store.Officers(ctx)
+	if err != nil {
+		return err
+	}
+	e.officers = make(map[int64]string, len(officers))
+	for _, o := range officers {
+		e.officers[o.User] = o.Role.String()
+	}
 	users, err := e.Store.Users(ctx)
 	if err != nil {
 		return err
@@ -109,7 +119,7 @@ func (e *exporter) accounts(ctx context.Context, users []int64) error {
 		if errs[i] != nil {
 			return errs[i]
 		}
-		l := format.Account{Kind: format.KindAccount, User: acc.User, Name: acc.Name}
+		l := format.Account{Kind: format.KindAccount, User: acc.User, Name: acc.Name, Role: e.officers[acc.User]}
 		if e.Credentials {
 			l.Credential = acc.Credential
 		}
@@ -170,7 +180,7 @@ func (e *exporter) groupLog(ctx context.Context, group int64) error {
 				joining = append(joining, record.Account{User: from})
 			}
 		}
-		joined, err := e.Store.JoinedAt(ctx, group, joining)
+		joined, roles, err := e.memberships(ctx, group, joining)
 		if err != nil {
 			return err
 		}
@@ -182,9 +192,9 @@ func (e *exporter) groupLog(ctx context.Context, group int64) error {
 			switch entry.Kind {
 			case proto.Kind_JOIN:
 				if joined[0] == s.At.Number {
-					err = e.member(group, from)
+					err = e.member(group, from, roles[0])
 				}
-				joined = joined[1:]
+				joined, roles = joined[1:], roles[1:]
 			case proto.Kind_TEXT:
 				if e.Members.New > members {
 					err = e.message(format.Message{From: from, FromName: entry.FromName, Group: group, ID: id, Time: entry.Time, Text: entry.Text})
@@ -198,9 +208,26 @@ func (e *exporter) groupLog(ctx context.Context, group int64) error {
 	})
 }
 
-func (e *exporter) member(group, user int64) error {
+// memberships returns where users joined a group, and which roles they have there.
+func (e *exporter) memberships(ctx context.Context, group int64, users []record.Account) ([]int64, []role.Group, error) {
+	ids := make([]int64, len(users))
+	for i, u := range users {
+		ids[i] = u.User
+	}
+	joined, err := e.Store.JoinedAt(ctx, group, users)
+	if err != nil {
+		return nil, nil, err
+	}
+	roles, err := e.Store.RolesIn(ctx, group, ids...)
+	if errors.Is(err, record.ErrNoGroup) { // it ended meanwhile
+		return joined, make([]role.Group, len(users)), nil
+	}
+	return joined, roles, err
+}
+
+func (e *exporter) member(group, user int64, has role.Group) error {
 	e.Members.New++
-	return e.write(format.Member{Kind: format.KindMember, Group: group, User: user})
+	return e.write(format.NewMember(group, user, has))
 }
 
 // members writes those members of a group whose joining has a number n with after < n
@@ -211,13 +238,13 @@ func (e *exporter) members(ctx context.Context, group, after, to int64) error {
 		if err != nil || len(m.Users) == 0 {
 			return err
 		}
-		joined, err := e.Store.JoinedAt(ctx, group, m.Users)
+		joined, roles, err := e.memberships(ctx, group, m.Users)
 		if err != nil {
 			return err
 		}
 		for i, u := range m.Users {
 			if joined[i] > after && joined[i] <= to {
-				if err := e.member(group, u.User); err != nil {
+				if err := e.member(group, u.User, roles[i]); err != nil {
 					return err
 				}
 			}

@@ -38,6 +38,7 @@ func FromLines(ctx context.Context, cfg Config, r io.Reader) (Result, error) {
 
 type fromLines struct {
 	*importer
+	last   lastMessage      // that was not left out
 	groups map[int64]string // for each group that is left out, the reason; empty for a group that a dry run would make
 
 	lines []format.Line // read and not imported yet, all of one kind
@@ -93,8 +94,7 @@ func (f *fromLines) flush(ctx context.Context) error {
 	case format.KindMessage:
 		return f.messageLines(ctx, lines)
 	default:
-		f.ownLines(lines)
-		return nil
+		return f.ownLines(ctx, lines)
 	}
 }
 
@@ -119,19 +119,10 @@ func (f *fromLines) accountLines(ctx context.Context, lines []format.Line) error
 	if err := f.accounts(ctx, list, numbers); err != nil || f.Dry {
 		return err
 	}
-	return f.bind(ctx, subjects)
-}
-
-// bind connects subjects with their accounts, which it finds by the accounts' names. It
-// skips an account that was left out, or that has another credential.
-func (f *fromLines) bind(ctx context.Context, subjects map[string]accounts.Subject) error {
-	for name, subject := range subjects {
-		err := f.again(ctx, func() error { return f.Store.BindSubject(ctx, subject, name) })
-		if err != nil && !errors.Is(err, record.ErrNoUser) && !errors.Is(err, record.ErrNameTaken) {
-			return err
-		}
+	if err := f.bind(ctx, subjects); err != nil {
+		return err
 	}
-	return nil
+	return f.systemRoles(ctx, lines)
 }
 
 // hash sets the credential of each account in list that has a password and needs a
@@ -315,7 +306,7 @@ func (f *fromLines) memberLines(ctx context.Context, lines []format.Line) error 
 		}
 	}
 	f.Progress(f.Result)
-	return nil
+	return f.roles(ctx, of, answers)
 }
 
 func (f *fromLines) leaveMember(l format.Line, reason string) {
@@ -355,6 +346,7 @@ func (f *fromLines) messageLines(ctx context.Context, lines []format.Line) error
 			continue
 		}
 		load.add(to, out)
+		f.last = lastMessage{to.User, to.Group, proto.Key(m.From, m.ID)}
 	}
 	return f.unload(ctx, &load)
 }

@@ -42,7 +42,7 @@ type Result struct {
 	Groups   Count `json:"groups"`
 	Members  Count `json:"members"` // including users who were removed from groups
 	Messages Count `json:"messages"`
-	Details  Count `json:"details"` // what only the export of one account has, such as its contacts
+	Details  Count `json:"details"` // cursors and roles, and what is in the export of one account for reading
 
 	Passwords int64 `json:"passwords"` // existing accounts without a password that have got one
 	Locked    int64 `json:"locked"`    // accounts without a password; nobody can log in to them in password mode

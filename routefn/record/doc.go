@@ -90,7 +90,7 @@
 //	a node's sessions are compared     reconcile.go
 //	an erasure goes on after a crash   erasure/erasure.go, EndErasure, which ../delayed/worker.go calls for each job
 //	an account is erased               folder erasure; erase.go, accounts/erase.go, delayed/erase.go, reports/erase.go; accounts/lua/condemn.lua
-//	data are imported and exported     folder transfer; importing.go, read.go, accounts/import.go; folder cimsource
+//	data are imported and exported     folder transfer; importing.go, read.go, accounts/import.go; lua/arrive.lua; folder cimsource
 //
 // # Keys
 //
@@ -136,18 +136,18 @@
 //	                        and tidy.lua, read by Append, IssueNumber, Sessions, Reconcile
 //	  issued                inbox: the session number that was issued last, one sequence for all devices; issue.lua,
 //	                        open.lua, logout.lua. A number is the store's clock in ms at that time, or above it
-//	  closed:DEVICE         inbox: the highest closed number of a device; open.lua, close.lua, logout.lua, revoke.lua
+//	  closed:DEVICE         inbox: the highest closed number of a device; open.lua, close.lua, logout.lua, revoke.lua, arrive.lua
 //	  out:DEVICE            inbox: the number up to which the device's tokens and tickets are void, see void.lua;
-//	                        logout.lua, revoke.lua, open.lua, read by issue.lua, token.lua, sessions.lua
+//	                        logout.lua, revoke.lua, open.lua, arrive.lua, read by issue.lua, token.lua, sessions.lua
 //	  out                   inbox: the same for all devices without cursors, which never connected or were forgotten;
 //	                        logout.lua, revoke.lua, forget.lua, read with out:DEVICE
-//	  cur:DEVICE            inbox: the device's cursors, one line a log; ack.lua, open.lua, read by Cursors
+//	  cur:DEVICE            inbox: the device's cursors, one line a log; ack.lua, open.lua, arrive.lua, read by Cursors
 //	  recv:DEVICE           inbox: what the device received and perhaps has not read, see Received: the session's line as
 //	                        in live, perhaps "left" and the store's clock in ms, then one line a log; ack.lua,
 //	                        removed by ack.lua and close.lua, read by open.lua
 //	  read                  inbox: the number up to which at least one device has fetched it, see fetched.lua; ack.lua,
-//	                        pull.lua, make.lua, read by Append, trim.lua
-//	  devices               inbox: the known devices, one a line; open.lua, close.lua, tidy.lua, see device.lua
+//	                        pull.lua, make.lua, arrive.lua, read by Append, trim.lua
+//	  devices               inbox: the known devices, one a line; open.lua, close.lua, tidy.lua, arrive.lua, see device.lua
 //	  logins                inbox: the last login of each device and its chains of refresh tokens, one device a line, see
 //	                        logins.lua; issue.lua, refresh.lua, read by sessions.lua, revoke.lua
 //	  floor, cur:           inbox: the highest closed number, and the cursor, of all forgotten devices; forget.lua

@@ -2,11 +2,15 @@ package record
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
 
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/transfer"
+	"github.com/cim-go/cim/routefn/role"
 )
 
 // importing has the logs and groups into which package transfer imports.
@@ -53,4 +57,89 @@ func (s importing) Enter(ctx context.Context, group int64, users []Account) []er
 		errs[i] = c.Err
 	}
 	return errs
+}
+
+// ImportRole gives a member of a group the role that they have elsewhere, unless they have
+// one here. Nobody becomes the owner of a group that was handed over here. A repetition is
+// harmless. The error is one of GiveRole.
+func (s *Store) ImportRole(ctx context.Context, group, user int64, next role.Group) error {
+	err := errRolesChanged
+	for try := 0; try < judgeTries && errors.Is(err, errRolesChanged); try++ {
+		err = s.importRole(ctx, logref.Ref{Group: group}, user, next)
+	}
+	if err != nil {
+		return fmt.Errorf("import %d as %s of group %d: %w", user, next, group, err)
+	}
+	return nil
+}
+
+func (s *Store) importRole(ctx context.Context, l logref.Ref, user int64, next role.Group) error {
+	read := readStanding(l, user)
+	s.Run(ctx, "groups", read)
+	now, err := standingIn(read, user)
+	if err != nil {
+		return err
+	}
+	head, _ := read.Reply[0].([]any)
+	handedOver, has := op.Integer(head[2]) != 0, op.Text(head[5])
+	owner := ""
+	switch {
+	case now.roles[0] == role.Stranger:
+		return ErrNotMember
+	case next == role.Owner && (handedOver || now.owner == user), next != role.Owner && has != "":
+		return nil
+	case next == role.Owner:
+		owner = strconv.FormatInt(user, 10)
+	}
+	return s.setRoles(ctx, l, now.version, user, owner, mostAdmins, user, wordOf(next), next == role.Admin)
+}
+
+// An ImportedCursor says that a device of a user has acknowledged a log up to the message
+// with a key. Group is zero for the user's inbox.
+type ImportedCursor struct {
+	User   int64
+	Device string
+	Group  int64
+	Key    string
+}
+
+// ImportCursor gives a device the cursor that it has elsewhere. It returns false if the
+// device has one here that is not before it. It searches the latest 1,000 entries of the
+// log. The error is ErrInvalid if none has the key, or if the user has too many devices. It
+// is ErrNoUser, ErrNotMember, ErrUnavailable or ErrUnknown otherwise. A repetition is
+// harmless.
+func (s *Store) ImportCursor(ctx context.Context, c ImportedCursor) (bool, error) {
+	given, err := s.importCursor(ctx, c)
+	if err != nil {
+		return false, fmt.Errorf("import cursor of %d at %s: %w", c.User, c.Device, err)
+	}
+	return given, nil
+}
+
+func (s *Store) importCursor(ctx context.Context, c ImportedCursor) (bool, error) {
+	l := logref.Ref{User: c.User}
+	if c.Group != 0 {
+		l = logref.Ref{Group: c.Group}
+	}
+	at, err := s.find(ctx, l, c.Key)
+	if err == nil && at.Number == 0 {
+		err = fmt.Errorf("%w: the log has no message %s", ErrInvalid, c.Key)
+	}
+	if err != nil {
+		return false, err
+	}
+	o := logref.Ref{User: c.User}.Script(arriveScript, c.Device, at.Log, at.Epoch.String(), at.Number, at.Key, s.devices)
+	s.Accept(ctx, "ack", o)
+	if o.Err != nil {
+		return false, o.Err
+	}
+	switch op.Text(o.Reply[0]) {
+	case "nolog":
+		return false, ErrNoUser
+	case "stranger":
+		return false, ErrNotMember
+	case "full":
+		return false, fmt.Errorf("%w: the user has too many devices", ErrInvalid)
+	}
+	return op.Text(o.Reply[0]) == "ok", nil
 }

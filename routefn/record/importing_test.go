@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/transfer"
+	"github.com/cim-go/cim/routefn/role"
 )
 
 // imported imports messages into one log.
@@ -93,6 +95,100 @@ func TestEndedGroupLeavesNoMarks(t *testing.T) {
 		s.Run(t.Context(), "sweep", last)
 		if last.Err != nil || op.Text(last.Reply[0]) != "gone" || marks() != 0 {
 			t.Errorf("swept %v, %v, %d marks", last.Reply, last.Err, marks())
+		}
+	})
+}
+
+// arrives imports a cursor of a device, and checks whether it was taken.
+func arrives(t testing.TB, s *Store, c ImportedCursor, want bool, wantErr error) {
+	t.Helper()
+	if given, err := s.ImportCursor(t.Context(), c); given != want || !errors.Is(err, wantErr) {
+		t.Errorf("%+v: %v, %v", c, given, err)
+	}
+}
+
+func TestImportedCursorOnlyGoesForward(t *testing.T) {
+	each(t, Config{Devices: 2}, func(t *testing.T, s *Store) {
+		alice, bob := account(t, s, "alice"), account(t, s, "bob")
+		carol := account(t, s, "carol")
+		g, foreign := group(t, s, alice, bob), group(t, s, carol)
+		for i := range 3 {
+			stored(t, s, private(alice.User, bob.User, fmt.Sprint(i)))
+		}
+		stored(t, s, Message{From: alice.User, FromName: "alice", ID: "g", Group: g, Text: "x"}, Message{From: carol.User, FromName: "carol", ID: "f", Group: foreign, Text: "x"})
+		inbox := func(device string, id int) ImportedCursor {
+			return ImportedCursor{User: bob.User, Device: device, Key: key(alice.User, id)}
+		}
+		arrives(t, s, inbox("phone", 1), true, nil)
+		arrives(t, s, inbox("phone", 1), false, nil)
+		arrives(t, s, inbox("phone", 0), false, nil)
+		arrives(t, s, inbox("phone", 2), true, nil)
+		arrives(t, s, inbox("phone", 7), false, ErrInvalid)
+		arrives(t, s, ImportedCursor{User: bob.User, Device: "desk", Group: g, Key: proto.Key(alice.User, "g")}, true, nil)
+		arrives(t, s, ImportedCursor{User: bob.User, Device: "desk", Group: foreign, Key: proto.Key(carol.User, "f")}, false, ErrNotMember)
+		arrives(t, s, inbox("tablet", 1), false, ErrInvalid) // one device too many
+		o := connect(t, s, bob.User, "phone", "n1")
+		if len(o.Cursors) != 1 || o.Cursors[0].Number != o.Newest.Number || o.Cursors[0].Key != key(alice.User, 2) {
+			t.Errorf("the phone goes on at %+v of %+v", o.Cursors, o.Newest)
+		}
+		if all, err := s.Cursors(t.Context(), bob.User); err != nil || len(all) != 2 || all["desk"][0].Log != g {
+			t.Errorf("cursors are %+v, %v", all, err)
+		}
+	})
+}
+
+// A device has no cursor, so its void tokens and closed numbers are counted together with
+// others. They stay void and closed when it gets a cursor.
+func TestImportedCursorRevivesNothing(t *testing.T) {
+	each(t, Config{Devices: 2}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		stored(t, s, private(alice, bob, "1"))
+		never := issue(t, s, bob, "phone").Number
+		if _, err := s.Logout(t.Context(), bob, "phone", nil); err != nil {
+			t.Fatal(err)
+		}
+		unused := issue(t, s, alice, "phone").Number
+		for _, device := range []string{"phone", "desk", "tablet"} { // the phone is forgotten
+			visit(t, s, alice, device)
+		}
+		for _, device := range []string{"desk", "tablet"} {
+			forget := logref.Ref{User: alice}.HashScript(tidyScript, 0, tidyFields)
+			if s.Run(t.Context(), "tidy", forget); forget.Err != nil {
+				t.Fatalf("forget %s: %v", device, forget.Err)
+			}
+		}
+		for user, number := range map[int64]int64{bob: never, alice: unused} {
+			arrives(t, s, ImportedCursor{User: user, Device: "phone", Key: proto.Key(alice, "1")}, true, nil)
+			if o := open(t, s, user, "phone", "n1", number, -1); !errors.Is(o.Err, ErrSuperseded) {
+				t.Errorf("%d opens with an old number: %+v", user, o)
+			}
+		}
+	})
+}
+
+func TestImportedRoleIsForThoseWhoHaveNone(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob, carol := account(t, s, "alice"), account(t, s, "bob"), account(t, s, "carol")
+		g := group(t, s, alice, bob, carol)
+		give(t, s, alice, g, carol, role.ReadOnly, nil)
+		for range 2 {
+			for user, next := range map[int64]role.Group{alice.User: role.Admin, bob.User: role.Owner, carol.User: role.Admin} {
+				if err := s.ImportRole(t.Context(), g, user, next); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if got := roles(t, s, carol, g); got != "[alice admin bob owner carol read-only]" {
+			t.Errorf("roles are %s", got)
+		}
+		if err := s.ImportRole(t.Context(), g, carol.User, role.Owner); err != nil {
+			t.Error(err)
+		}
+		if r, err := s.RoleIn(t.Context(), bob.User, g); err != nil || r != role.Owner {
+			t.Errorf("bob is %v, %v", r, err)
+		}
+		if err := s.ImportRole(t.Context(), g, register(t, s, "dave"), role.Admin); !errors.Is(err, ErrNotMember) {
+			t.Errorf("a stranger gets a role: %v", err)
 		}
 	})
 }

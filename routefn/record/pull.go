@@ -158,7 +158,10 @@ func pulled(l logref.Ref, r []any, after proto.Position) (Pulled, error) {
 // searches the latest 1,000 entries. If none has the key, it returns the zero Position.
 // The error is ErrUnavailable.
 func (s *Store) Find(ctx context.Context, user int64, key string) (proto.Position, error) {
-	l := logref.Ref{User: user}
+	return s.find(ctx, logref.Ref{User: user}, key)
+}
+
+func (s *Store) find(ctx context.Context, l logref.Ref, key string) (proto.Position, error) {
 	o := l.Script(placeScript, key)
 	o.Write = false
 	s.Run(ctx, "find", o)

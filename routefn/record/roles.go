@@ -168,13 +168,22 @@ func (c Change) allowed(by, of role.Group) bool {
 // RoleIn returns the role of a user in a group, which is role.Stranger for a user who does
 // not belong to it. The error is ErrNoGroup or ErrUnavailable.
 func (s *Store) RoleIn(ctx context.Context, user, group int64) (role.Group, error) {
-	o := readStanding(logref.Ref{Group: group}, user)
-	s.Run(ctx, "groups", o)
-	now, err := standingIn(o, user)
+	roles, err := s.RolesIn(ctx, group, user)
 	if err != nil {
-		return role.Stranger, fmt.Errorf("role of %d in group %d: %w", user, group, err)
+		return role.Stranger, fmt.Errorf("role of %d: %w", user, err)
 	}
-	return now.roles[0], nil
+	return roles[0], nil
+}
+
+// RolesIn returns what RoleIn returns, for each of some users.
+func (s *Store) RolesIn(ctx context.Context, group int64, users ...int64) ([]role.Group, error) {
+	o := readStanding(logref.Ref{Group: group}, users...)
+	s.Run(ctx, "groups", o)
+	now, err := standingIn(o, users...)
+	if err != nil {
+		return nil, fmt.Errorf("roles in group %d: %w", group, err)
+	}
+	return now.roles, nil
 }
 
 // readRoles reads the roles of all users in m.

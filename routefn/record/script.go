@@ -37,6 +37,7 @@ var (
 	logoutScript = lua.Load("clock", "live", "void", "device", "logout")
 	revokeScript = lua.Load("clock", "live", "void", "device", "forget", "logins", "revoke")
 	ackScript    = lua.Load("clock", "live", "device", "ack")
+	arriveScript = lua.Load("clock", "live", "void", "device", "arrive")
 	makeScript   = lua.Load("clock", "live", "guard", "relation", "make")
 	recallScript = lua.Load("entry", "find", "expire", "recall")
 	createScript = lua.Load("create")

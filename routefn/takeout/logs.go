@@ -115,11 +115,7 @@ func (w *writer) heading(ctx context.Context, all *logs) error {
 	}
 	w.must(format.KindGroup, format.Group{Kind: format.KindGroup, Group: log, Name: g.Name, Creator: g.Creator, Request: g.Request})
 	if has, member := all.roles[log]; member {
-		line := format.Member{Kind: format.KindMember, Group: log, User: w.User}
-		if has != role.Member {
-			line.Role = has.String()
-		}
-		w.must(format.KindMember, line)
+		w.must(format.KindMember, format.NewMember(log, w.User, has))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/role"
 )
 
@@ -129,10 +130,19 @@ func (c *Cursor) check() error {
 	if c.User <= 0 || c.User > proto.MaxUser || c.Group < 0 || c.Group > proto.MaxUser {
 		return errors.New("its user or its group is no id")
 	}
-	if c.Device == "" {
-		return errors.New("it lacks a device")
+	if !check.ValidDevice(c.Device) {
+		return errors.New("its device has not 1 to 32 of the characters a-z 0-9 - _ and dot")
 	}
 	return nil
+}
+
+// NewMember returns the line of a member with a role, which is left out for a usual member.
+func NewMember(group, user int64, has role.Group) Member {
+	line := Member{Kind: KindMember, Group: group, User: user}
+	if has != role.Member && has != role.Stranger {
+		line.Role = has.String()
+	}
+	return line
 }
 
 // checkGroupRole returns an error if there is no such role of a member. An empty one is
