@@ -69,6 +69,24 @@ func TestMoreGivenUpThanAreRememberedLeavesNobodyDeaf(t *testing.T) {
 	})
 }
 
+// A sender that reads no answers is refused at full speed, but not for long: its
+// connection ends.
+func TestFloodOfRefusedMessagesEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := refusedSender(t)
+		for i := range 17 * 1024 {
+			p.write(t, send(fmt.Sprint("more-", i)))
+			if f := p.next(t); f.Cmd == proto.Command_KICK {
+				if proto.Code(f.Code) != proto.Unavailable || i < 16*1024 {
+					t.Errorf("after %d messages it is kicked: %v", i, proto.Code(f.Code))
+				}
+				return
+			}
+		}
+		t.Error("it goes on")
+	})
+}
+
 // A sender that gave up all refused messages says by Heard that it knows of the
 // refusals.
 func TestSenderThatHeardAllAnswersIsTaken(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/retry"
 	"github.com/cim-go/cim/routefn/admission"
 )
 
@@ -42,6 +43,10 @@ type manner struct {
 	refused int   // how often the caller was refused before
 	backlog bool  // the request reads an old page of a log
 	user    int64 // the user whose token the request has; 0: there is none
+
+	braked    bool // the request had to wait, see admission.Brake
+	overShare bool // its user has too many requests in flight
+	closes    bool // the connection ends with the answer
 
 	again time.Duration // after a refusal: the time until the caller should retry; zero: the caller chooses at random
 }
@@ -87,6 +92,32 @@ func (m *manner) patienceOf(useCase string, class admission.Class) time.Duration
 	}
 }
 
+// braked runs a use case as admitted does. A user whose requests are refused again and
+// again waits first, and holds no place meanwhile.
+func (rt *Route) braked(ctx context.Context, useCase string, m *manner, run func(context.Context) (any, error)) (any, error) {
+	if m.user == 0 {
+		return rt.admitted(ctx, useCase, m, run)
+	}
+	wait, ok := rt.brake.Enter(m.user, time.Now())
+	if !ok {
+		rt.metrics.Judged(classOf(useCase), admission.Braked)
+		m.again, m.closes = wait, true
+		return nil, proto.Err(proto.Limited, "Too many of this user's requests were refused.")
+	}
+	m.braked = wait > 0
+	retry.Sleep(ctx, wait) // if ctx ends, the use case says so
+	return rt.admitted(ctx, useCase, m, run)
+}
+
+// ended tells the brake how a request ended. The code is OK if it was served.
+func (rt *Route) ended(m *manner, code proto.Code) {
+	if m.user == 0 || m.closes {
+		return
+	}
+	refused := m.overShare || code == proto.Limited || code == proto.NewReceivers || code == proto.InboxFull
+	rt.brake.Leave(m.user, time.Now(), m.braked, refused)
+}
+
 // admitted runs a use case unless the route is overloaded. Logins, requests for old
 // pages, and messages of CIM's clients wait in the queue first. The requests of one user
 // with a token may take only a bounded share of the places.
@@ -99,6 +130,7 @@ func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run fu
 	if m.user != 0 {
 		if !rt.shares.Enter(m.user, rt.admission.Limit(class)) {
 			rt.metrics.Judged(class, verdict)
+			m.overShare = true
 			return nil, proto.Err(proto.Overloaded, "Too many of this user's requests are being served.")
 		}
 		defer rt.shares.Leave(m.user)

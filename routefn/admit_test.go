@@ -2,6 +2,7 @@ package routefn
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/wait"
 	"github.com/cim-go/cim/routefn/admission"
+	"github.com/cim-go/cim/routefn/limit"
 )
 
 // fill admits requests of the class until there is no room for one more.
@@ -207,4 +209,49 @@ func TestLoginWaitsForItsTurnBeforeOldPages(t *testing.T) {
 		w.route.admission.Leave(admission.Normal)
 	}
 	<-done
+}
+
+// A user floods a route with messages over its rate. A hundred are refused at once. From
+// then on the store is asked ten times per second, and others are served meanwhile.
+func TestFloodOfRefusedRequestsIsSlowedDown(t *testing.T) {
+	w := newLimitedWorld(t, limit.Limits{Messages: hourly(1)}, nil)
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	w.send(alice.Token, proto.SendMessage{ID: "first", To: bob.User, Text: "hi"})
+	flood := func(n int) time.Duration {
+		begun := time.Now()
+		for i := range n {
+			if code := w.post(proto.PathSend, alice.Token, proto.SendMessage{ID: fmt.Sprint("m", i), To: bob.User, Text: "hi"}, nil); code != proto.Limited {
+				t.Fatalf("message %d: %v", i, code)
+			}
+		}
+		return time.Since(begun)
+	}
+	flood(110) // some budget of refusals comes back meanwhile
+	for w.route.brake.Waits(alice.User, time.Now()) == 0 {
+		flood(1)
+	}
+	if took := flood(6); took < 500*time.Millisecond {
+		t.Errorf("six more were refused within %v", took)
+	}
+	if code := w.post(proto.PathPull, bob.Token, proto.PullMessages{}, nil); code != proto.OK {
+		t.Errorf("another user: %v", code)
+	}
+	w.send(alice.Token, proto.SendMessage{ID: "first", To: bob.User, Text: "hi"}) // a repetition is accepted as ever
+}
+
+// So many requests of one user wait, and no more.
+func TestFewRefusedRequestsOfOneUserWait(t *testing.T) {
+	w := newLimitedWorld(t, limit.Limits{Messages: hourly(1)}, nil)
+	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
+	for w.route.brake.Waits(alice.User, time.Now()) < time.Minute {
+		w.route.brake.Leave(alice.User, time.Now(), false, true)
+	}
+	body := fmt.Sprintf(`{"id":"m","to":%d,"text":"hi"}`, bob.User)
+	status, header, text := w.call("POST", proto.PathSend, alice.Token, "application/json", body)
+	if status != 429 || header.Get("Retry-After") == "" || !strings.Contains(string(text), fmt.Sprint(int(proto.Limited))) {
+		t.Errorf("status %d, Retry-After %q, %s", status, header.Get("Retry-After"), text)
+	}
+	if n := testutil.ToFloat64(w.route.metrics.Admissions.WithLabelValues("sheddable", "braked")); n != 1 {
+		t.Errorf("%v requests were refused because too many wait, want 1", n)
+	}
 }

@@ -35,6 +35,7 @@ type Route struct {
 	metrics   *metrics.Metrics
 	admission *admission.Limiter
 	shares    admission.Share   // bounds the requests of each client with a token
+	brake     admission.Brake   // slows down clients with a token that are refused again and again
 	strangers *sourceip.Limiter // bounds the requests without a token whose bodies are arriving; nil: no limit
 	failures  failure.Log
 	codes     *failure.Codes

@@ -25,6 +25,9 @@ func (rt *Route) serve(w http.ResponseWriter, r *http.Request, useCase string, f
 		if m.again > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(m.again.Seconds()))))
 		}
+		if m.closes {
+			w.Header().Set("Connection", "close")
+		}
 		f.Fail(w, failure.Status(failed), failed)
 		return
 	}
@@ -48,9 +51,10 @@ func (rt *Route) carryOut(ctx context.Context, useCase string, m *manner, run fu
 		}
 		rt.metrics.Served(useCase, code, time.Since(start))
 	}()
-	answer, err := rt.admitted(ctx, useCase, m, run)
+	answer, err := rt.braked(ctx, useCase, m, run)
 	if err != nil {
 		failed = rt.codes.Of(err)
+		rt.ended(m, failed.Code)
 		m.again = max(m.again, failure.After(err))
 		code = failed.Code.String()
 		level := slog.LevelDebug
@@ -60,6 +64,7 @@ func (rt *Route) carryOut(ctx context.Context, useCase string, m *manner, run fu
 		rt.cfg.Logger.Log(ctx, level, "request failed", "use_case", useCase, "code", code, "err", err)
 		return nil, failed
 	}
+	rt.ended(m, proto.OK)
 	code = proto.OK.String()
 	return answer, nil
 }

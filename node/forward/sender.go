@@ -21,6 +21,10 @@ const (
 	// maxRefused is how many ids of refused messages are kept for a connection. They
 	// are the latest ones. A client has fewer messages in flight.
 	maxRefused = 1024
+	// mostUnheard is how many refusals a client may get without a sign that it has read
+	// one. They cost the node work and the client nothing. So a flood that reads no answers
+	// would go on at full speed until signTime.
+	mostUnheard = 16 << 10
 	// After its first refusal, a client may send for signTime without a sign that it has
 	// read a refusal. A message that was on its way when the refusal was sent arrives
 	// within that time.
@@ -134,19 +138,23 @@ func (s *Sender) owe(messages, bytes int) {
 type refusals struct {
 	ids   []string  // the latest maxRefused, oldest first
 	first time.Time // when the first of them was refused
+	count int       // of all that were refused
 }
 
 // known reports whether m shows that its client has read the answers. Either m is
 // marked so (Heard), or m is one of the refused messages.
 func (r *refusals) known(m *message) bool { return m.heard || slices.Contains(r.ids, m.item.Id) }
 
-// deaf reports whether a client has sent for longer than signTime without showing that
-// it read a refusal. Then its connection is closed, because all its messages would be
-// refused for ever. Its next connection begins without refusals, and no message of this
-// connection can arrive after those of the next one.
-func (r *refusals) deaf(m *message) bool { return m.since.Sub(r.first) > signTime }
+// deaf reports whether a client has sent for longer than signTime, or more than mostUnheard
+// messages, without showing that it read a refusal. Then its connection is closed, because
+// all its messages would be refused for ever. Its next connection begins without refusals,
+// and no message of this connection can arrive after those of the next one.
+func (r *refusals) deaf(m *message) bool {
+	return m.since.Sub(r.first) > signTime || r.count > mostUnheard
+}
 
 func (r *refusals) add(id string) {
+	r.count++
 	if len(r.ids) == maxRefused {
 		r.ids = slices.Delete(r.ids, 0, 1)
 	}

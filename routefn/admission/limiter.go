@@ -16,6 +16,7 @@ const (
 	Slow              // refused: the store answers too slowly for one more of the class
 	Full              // refused: the absolute maximum for the class is in flight
 	OverShare         // refused: its user has too many requests in flight, see Share
+	Braked            // refused: too many requests of its user wait, see Brake
 )
 
 // Config of a Limiter.

@@ -54,7 +54,7 @@ var (
 	}
 	verdictNames = map[admission.Verdict]string{
 		admission.Admitted: "admitted", admission.Slow: "slow", admission.Full: "full",
-		admission.OverShare: "over-share",
+		admission.OverShare: "over-share", admission.Braked: "braked",
 	}
 )
 
