@@ -34,10 +34,11 @@ func TestBenchMeasuresASystemThatRuns(t *testing.T) {
 }
 
 // A small attack shows that every part works. Its figures mean nothing on a machine that
-// does other work, so bounds on times are not held against it.
+// does other work, so bounds on times are not held against it. It takes longer than
+// unfinished input is held, so that some was held to its end.
 func TestBenchMeasuresBesideAnAttack(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), "cim", "bench", "abuse", "-runs", "1", "-duration", "1s", "-pairs", "2", "-rate", "20",
+	cmd := exec.CommandContext(t.Context(), "cim", "bench", "abuse", "-runs", "1", "-duration", "5s", "-pairs", "2", "-rate", "20",
 		"-bodies", "20", "-frames", "20", "-guessers", "3", "-own-bodies", "20", "-guesses", "200", "-addresses", "20", "-guess-time", "2s",
 		"-late", "1h")
 	cmd.Env = append(cmd.Environ(), "GORACE=atexit_sleep_ms=0")
@@ -45,7 +46,7 @@ func TestBenchMeasuresBesideAnAttack(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"shown p99", "memory of route", "wrong-password", "held", "ok", "of guessers were hashed", "guesses at one account from 20 addresses"} {
+	for _, want := range []string{"shown p99", "memory of route", " held", "of guessers were hashed", "guesses at one account from 20 addresses"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}

@@ -18,6 +18,7 @@ type abuse struct {
 	begun  time.Time
 	report *Report
 	flood  float64 // messages per second that the node took from the flooder in the last attack
+	posts  float64 // and the route
 }
 
 // Run measures all phases. It blocks. An error means that there is no result.
@@ -61,7 +62,9 @@ func (a *abuse) run(ctx context.Context, n int) error {
 		}
 		a.report.Phases[name] = append(a.report.Phases[name], p)
 		if name == Attack {
-			a.flood = max(1, float64(p.Attack.Flood.Ended())/p.Attack.Took.Seconds()) // zero would be full speed
+			seconds := p.Attack.Took.Seconds()
+			a.flood = max(1, float64(p.Attack.Flood.Ended())/seconds) // zero would be full speed
+			a.posts = max(1, float64(p.Attack.Posts.Ended())/seconds)
 		}
 	}
 	return nil
@@ -122,6 +125,7 @@ func (a *abuse) phase(ctx context.Context, name string) (Phase, error) {
 		}
 		defer sink.Stop()
 		plan.Route, plan.Node, plan.Sink, plan.Flooder.Rate = sink.Address, sink.Address, true, a.flood
+		plan.Flooder.PostRate = a.posts
 	}
 	return a.beside(ctx, s, plan, a.Duration)
 }

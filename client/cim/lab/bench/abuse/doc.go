@@ -13,8 +13,9 @@
 //	attack   the same generator carries it out on the cluster
 //
 // On few cores, the generator itself delays the users. So the attack is compared with the
-// control, and not with the quiet phase. The flooder of the control sends at the rate at
-// which the node took its messages in the attack before. After the first run, the control comes before the attack.
+// control, and not with the quiet phase. The flooder sends as fast as node and route take
+// its messages, on one connection to the node and eight to the route. In the control, it
+// sends at the rate at which they took them in the attack before. After the first run, the control comes before the attack.
 //
 // After the runs, two more phases are measured once. In one, unfinished bodies come from
 // the users' own address. In the other, many addresses guess the password of one account.

@@ -34,6 +34,8 @@ const (
 	loginEvery = time.Second
 	// loginPatience is for how long a client waits for the answer.
 	loginPatience = 10 * time.Second
+	// probeDevice is the device of a login that the SDK does not make.
+	probeDevice = "probe"
 	// roamingNetwork has the addresses from which users log in for the first time.
 	roamingNetwork = 77
 )
@@ -75,14 +77,14 @@ func (l *logins) try(from net.Addr) bool {
 	c := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
 	ctx, cancel := context.WithTimeout(context.Background(), loginPatience)
 	defer cancel()
-	_, err := login(ctx, &c, l.url, l.account)
+	_, err := login(ctx, &c, l.url, l.account, probeDevice)
 	return err == nil
 }
 
 // login makes one request to log an account in.
-func login(ctx context.Context, c *http.Client, url, account string) (proto.LoginAnswer, error) {
+func login(ctx context.Context, c *http.Client, url, account, device string) (proto.LoginAnswer, error) {
 	var admitted proto.LoginAnswer
-	body, err := json.Marshal(proto.LoginRequest{Name: account, Password: password, Device: "probe"})
+	body, err := json.Marshal(proto.LoginRequest{Name: account, Password: password, Device: device})
 	if err != nil {
 		return admitted, fmt.Errorf("log %s in: %w", account, err)
 	}

@@ -107,11 +107,17 @@ func (s *scene) aim(p attack.Plan) attack.Plan {
 
 // enlist gives a flooder a ticket.
 func (s *scene) enlist(ctx context.Context, f *attack.Flooder) error {
-	answer, err := login(ctx, http.DefaultClient, s.url, accountName(s.index(flooder)))
+	name := accountName(s.index(flooder))
+	posts, err := login(ctx, http.DefaultClient, s.url, name, "posts")
 	if err != nil {
 		return err
 	}
-	f.User, f.Ticket, f.To = answer.User, answer.Ticket, s.accounts[s.index(flooded)].User
+	answer, err := login(ctx, http.DefaultClient, s.url, name, probeDevice)
+	if err != nil {
+		return err
+	}
+	f.User, f.Ticket, f.Token, f.Device, f.PostToken = answer.User, answer.Ticket, answer.Token, probeDevice, posts.Token
+	f.To = s.accounts[s.index(flooded)].User
 	return nil
 }
 

@@ -107,7 +107,7 @@ func (r *Report) gains(w io.Writer) {
 		name string
 		attack.Outcomes
 	}{
-		{"bodies", last.Attack.Bodies}, {"frames", last.Attack.Frames}, {"guesses", last.Attack.Guesses}, {"flood", last.Attack.Flood},
+		{"bodies", last.Attack.Bodies}, {"frames", last.Attack.Frames}, {"guesses", last.Attack.Guesses}, {"flood", last.Attack.Flood}, {"posts", last.Attack.Posts},
 	} {
 		fmt.Fprintf(w, "  %-8s %d tried, %.0f per second:", kind.name, kind.Tried, float64(kind.Tried)/last.Attack.Took.Seconds())
 		for _, how := range slices.Sorted(maps.Keys(kind.Ends)) {

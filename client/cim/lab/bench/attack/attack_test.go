@@ -78,7 +78,7 @@ func TestSinkTakesTheWholeAttack(t *testing.T) {
 	at := sink(t)
 	r := play(t, Plan{
 		Route: at, Node: at, Sink: true, Bodies: 4, Shared: 2, Frames: 3, Renew: 100 * time.Millisecond,
-		Guessers: 2, GuessRate: 100, Names: []string{"alice"}, Flooder: &Flooder{User: 1, To: 2, Rate: 1000},
+		Guessers: 2, GuessRate: 100, Names: []string{"alice"}, Flooder: &Flooder{User: 1, To: 2, Rate: 1000, PostRate: 1000},
 	}, func() { time.Sleep(500 * time.Millisecond) })
 	for name, o := range map[string]Outcomes{"bodies": r.Bodies, "frames": r.Frames} {
 		if o.Ends["held"] < 3 || len(o.Ends) > 1 {
@@ -86,8 +86,10 @@ func TestSinkTakesTheWholeAttack(t *testing.T) {
 		}
 	}
 	seconds := r.Took.Seconds()
-	if n := float64(r.Flood.Tried); n < 800*seconds || n > 1200*seconds+100 {
-		t.Errorf("%v messages in %v s, at 1,000 per second", n, seconds)
+	for name, o := range map[string]Outcomes{"flood": r.Flood, "posts": r.Posts} {
+		if n := float64(o.Tried); n < 800*seconds || n > 1200*seconds+100 {
+			t.Errorf("%s: %v messages in %v s, at 1,000 per second", name, n, seconds)
+		}
 	}
 	if n := float64(r.Guesses.Tried); n < 80*seconds || n > 120*seconds+10 || len(r.Guesses.Ends) > 0 {
 		t.Errorf("%+v in %v s, at 100 per second", r.Guesses, seconds)

@@ -20,6 +20,6 @@
 //
 // # Goroutines
 //
-// Each held connection and each flooder has a goroutine, each guesser has two. Serve
+// Each held connection has a goroutine, each guesser and each connection of a flooder has two. Serve
 // ends all of them before it returns.
 package attack

@@ -20,6 +20,7 @@ type generator struct {
 	frames  counter
 	guesses counter
 	flood   counter
+	posts   counter
 }
 
 // ready is what a generator writes when the whole attack stands.
@@ -65,21 +66,12 @@ func (g *generator) start(ctx context.Context) error {
 	g.all.Go(func() { g.timer.Run(ctx) })
 	g.holdAll(ctx)
 	g.guessAll(ctx)
-	if g.Flooder == nil {
-		return nil
-	}
-	f, err := g.enter(ctx)
-	if err != nil {
-		return fmt.Errorf("log the flooder in: %w", err)
-	}
-	g.all.Go(func() { f.send(ctx) })
-	g.all.Go(func() { f.read() })
-	return nil
+	return g.floodAll(ctx)
 }
 
 // begin starts the counts.
 func (g *generator) begin() time.Time {
-	for _, c := range []*counter{&g.bodies, &g.frames, &g.guesses, &g.flood} {
+	for _, c := range []*counter{&g.bodies, &g.frames, &g.guesses, &g.flood, &g.posts} {
 		c.begin()
 	}
 	g.timer.Begin()
@@ -90,5 +82,6 @@ func (g *generator) report(begun time.Time) Report {
 	return Report{
 		Took: time.Since(begun), Late: g.timer.Late(),
 		Bodies: g.bodies.outcomes(), Frames: g.frames.outcomes(), Guesses: g.guesses.outcomes(), Flood: g.flood.outcomes(),
+		Posts: g.posts.outcomes(),
 	}
 }

@@ -1,15 +1,11 @@
 package attack
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -71,39 +67,10 @@ func (c *guesser) dial(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	c.all.Go(func() {
 		defer stop()
-		c.read(conn)
+		countAnswers(conn, &c.guesses)
 		broken.Store(true)
 	})
 	return nil
-}
-
-// read counts the answers until the connection ends.
-func (c *guesser) read(conn net.Conn) {
-	in := bufio.NewReader(conn)
-	for {
-		answer, err := http.ReadResponse(in, nil)
-		if err != nil {
-			return
-		}
-		b, err := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if err != nil {
-			return
-		}
-		c.guesses.end(codeOf(answer.StatusCode, b))
-	}
-}
-
-// codeOf names the outcome of a request.
-func codeOf(status int, body []byte) string {
-	var refused proto.ErrorAnswer
-	if status == http.StatusOK {
-		return proto.OK.String()
-	}
-	if err := json.Unmarshal(body, &refused); err != nil || refused.Code == 0 {
-		return fmt.Sprint("status ", status)
-	}
-	return refused.Code.String()
 }
 
 // guess is a request to log in with a wrong password.
@@ -112,8 +79,5 @@ func guess(name string, n int) []byte {
 	if err != nil {
 		panic(err) // only for texts that are not UTF-8, and these are ours
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		proto.PathLogin, len(body), body)
-	return b.Bytes()
+	return request(proto.PathLogin, "", body)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -45,7 +44,7 @@ func (g *generator) holdAll(ctx context.Context) {
 // unfinishedBody is a whole head, and one byte of its body.
 func unfinishedBody(i int) []byte {
 	path := []string{proto.PathLogin, proto.PathRegister, proto.PathSend, proto.PathPull}[i%4]
-	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 200\r\n\r\n{", path)
+	return append(head(path, "", 200), '{')
 }
 
 // unfinishedFrame announces the longest login that a node takes, and sends one byte.

@@ -27,12 +27,17 @@ type Plan struct {
 	Flooder *Flooder // nil: none
 }
 
-// Flooder is an account that sends without a pause.
+// Flooder is an account that sends without a pause, on its connection to the node and by
+// requests to the route.
 type Flooder struct {
-	User   int64
-	Ticket string
-	To     int64   // the receiver
-	Rate   float64 // messages per second; zero: as fast as the node takes them
+	User      int64
+	Ticket    string
+	Token     string // gets another ticket when the connection has ended
+	Device    string // of Ticket and Token
+	PostToken string // of another device, for the requests
+	To        int64
+	Rate      float64 // messages per second on the connection; zero: as fast as the node takes them
+	PostRate  float64 // requests per second; zero: as fast as the route takes them
 }
 
 // Report is what a generator did and got since it was ready.
@@ -43,6 +48,7 @@ type Report struct {
 	Frames  Outcomes
 	Guesses Outcomes
 	Flood   Outcomes
+	Posts   Outcomes // of the flooder, to the route
 }
 
 // Outcomes counts tries, and what became of them. A try of which nothing is known yet, or
