@@ -8,7 +8,7 @@ export class Refusal extends Error {
   }
 }
 
-// retryOf returns when to come back after a code: "now", "later" or "never".
+// retryOf returns when a caller may try again after a code: "now", "later" or "never".
 export function retryOf(code) {
   if (code >= 4000 && code < 4100) return "now";
   if (code >= 4200 && code < 4300) return "never";
@@ -17,7 +17,7 @@ export function retryOf(code) {
 
 export const codes = { full: 4100, unavailable: 4101, unauthorized: 4207, diverged: 4215, loggedOut: 4201, replaced: 4200, unknownGroup: 4213, notMember: 4214, notFound: 4216, sessionEnded: 4225 };
 
-// A status of 4xx is final, except these.
+// A call that failed with a status of 4xx is not repeated, except after these.
 const forGood = (status) => status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 
 const patience = 10_000; // ms that a call waits for its answer
@@ -47,8 +47,7 @@ async function call(method, path, token, body) {
 }
 
 export const register = (name, password) => call("POST", "/v1/register", "", { name, password });
-// If another server answers for a while, its "not found" does not end a session that
-// exists.
+// 404 does not end a session: another server may answer at this address for a while.
 export const login = (request) => call("POST", "/v1/login", "", request).catch((err) => {
   throw request.token && err.code === codes.notFound ? new Refusal(codes.unavailable, err.message) : err;
 });

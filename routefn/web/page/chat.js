@@ -9,7 +9,7 @@ import { Follower, start } from "./order.js";
 
 const ackPause = 5_000; // ms between two acknowledgements
 const confirmPause = 100; // ms between two acknowledgements for which senders wait
-const confirmMax = 100; // messages that one of these confirms
+const confirmMax = 100; // the most messages that one of these confirms
 const longestPause = 15_000; // ms between two tries to reconnect
 const longestFrame = 2 * 65535 + 4096; // bytes; a node closes the connection after a longer frame
 
@@ -39,8 +39,8 @@ export class Chat {
     this.current = "everyone";
   }
 
-  // run keeps a connection until stop, or until a code says not to come back. first is
-  // the answer to a login that was just made, or nothing.
+  // run keeps the chat connected until stop is called, or until a code forbids to
+  // reconnect. first is the answer to a login that was just made, or nothing.
   async run(first) {
     for (let answer = first; !this.stopped; answer = null) {
       let code;
@@ -61,19 +61,19 @@ export class Chat {
     }
   }
 
-  // pauseAfter returns a random pause, which grows with the failures in a row. So the
-  // users of a dead node do not all come back at the same moment.
+  // pauseAfter returns a random pause, which grows with the number of failures in a row.
+  // So the users of a dead node do not all reconnect at the same moment.
   pauseAfter(code) {
     const most = api.retryOf(code) === "now" && this.failures <= 1 ? 500 : Math.min(longestPause, 500 * 2 ** this.failures);
     return Math.random() * most;
   }
 
-  // stay connects to the answer's node. It returns the code with which that connection
-  // has ended.
+  // stay connects to the node that the answer names. When that connection has ended, it
+  // returns the code.
   async stay(answer) {
     this.failures++;
     const { code, opened } = await this.open(answer.node, answer.ticket);
-    // A node that was left or never reached is not tried again at once.
+    // A node that this client left, or never reached, is not tried again at once.
     this.avoid = opened ? [answer.node.id] : [...this.avoid, answer.node.id].slice(-8);
     return code;
   }
@@ -96,7 +96,7 @@ export class Chat {
     });
   }
 
-  // take makes this link the one that is used from now on, and closes an older one.
+  // take uses this link from now on, and closes the one before it.
   take(link, frame) {
     const old = this.link;
     this.link = link;
@@ -124,9 +124,9 @@ export class Chat {
     }
   }
 
-  // move opens the connection to which a draining node sends this client. Both
-  // connections are read until the new one is confirmed. If the new one fails, the old
-  // one goes on while it can.
+  // move connects to the other node that a draining node names. The client reads both
+  // connections until the new one is confirmed. If the new one fails, it stays with the
+  // old one.
   async move(link, node, ticket, done) {
     link.moved = true;
     const outcome = await this.open(node, ticket);
@@ -134,7 +134,7 @@ export class Chat {
     link.moved = false;
   }
 
-  // learn takes over the ends of logs, and follows logs that it did not follow yet.
+  // learn notes where logs end, and begins to follow those that are new to it.
   learn(newest, cursors) {
     for (const end of newest) this.mayLag(end, cursors.find((c) => c.log === end.log));
   }
@@ -145,8 +145,8 @@ export class Chat {
     this.readSoon(l);
   }
 
-  // finish reads to their end those groups that a login's answer does not name any
-  // more. The user has left them, and this page was not told.
+  // finish reads the logs of groups that a login's answer does not name any more, up to
+  // their ends. The user has left these groups, and this page was not told.
   finish(newest, cursors) {
     const named = new Set(newest.map((p) => p.log));
     for (const c of cursors) {
@@ -157,8 +157,8 @@ export class Chat {
     }
   }
 
-  // follow returns the state of a followed log. It begins at the position in the
-  // history, or else at the cursor.
+  // follow returns the state of a followed log. For a new one, the first place is the
+  // position in the history, or the cursor if there is none.
   follow(log, cursor, end) {
     let l = this.logs.get(log);
     if (l) return l;
@@ -292,7 +292,7 @@ export class Chat {
     this.view.changed();
   }
 
-  // say queues a text for a conversation. It is kept until the server has it.
+  // say queues a text for a conversation. The text is kept until the server has it.
   say(talk, text) {
     const m = { id: newID(), from: this.session.user, fromName: this.session.name, text, time: Date.now() };
     if (talk === "everyone") m.group = everyone;
@@ -359,7 +359,7 @@ export class Chat {
     this.sendNext();
   }
 
-  // leave logs out. As soon as it is called, nothing more is shown or kept.
+  // leave logs out. From the call on, nothing more is shown or kept.
   async leave() {
     this.stop();
     await this.session.call(api.logout);

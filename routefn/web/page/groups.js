@@ -23,8 +23,8 @@ async function attempt(dialog, action) {
   }
 }
 
-// wire prepares both dialogs. session() returns the session of the user. entered(id,
-// name) is called for a group to which the user belongs now.
+// wire prepares both dialogs. session() returns the session of the user. wire calls
+// entered(id, name) when the user has made or joined a group.
 export function wire(session, entered) {
   const fresh = $("new-group"), members = $("members");
   let request = ""; // the id of the request, the same until it is answered, so that repeating it makes one group
@@ -94,8 +94,8 @@ export function wire(session, entered) {
   });
 
   return {
-    // showMembers opens the dialog about a group, which is one of the answer of
-    // api.groups.
+    // showMembers opens the dialog that shows the members of a group. The group is one
+    // from the answer of api.groups.
     showMembers(about) {
       group = about;
       $("members-title").textContent = about.name || "Group " + about.group;

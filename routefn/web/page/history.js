@@ -1,9 +1,10 @@
-// What was shown, in the browser's local storage. One entry has the messages by
-// conversation and the positions in the logs, so that one write changes both.
+// The history: what the page has shown, kept in the browser's local storage. One entry
+// has the messages by conversation and the positions in the logs, so that one write
+// changes both.
 //
-// All tabs share the storage. The connected tab holds the history, and it alone writes
-// it. Each message that waits to be sent has an entry of its own. So any tab may add
-// one, and none can overwrite another tab's.
+// All tabs share the storage. Only the connected tab writes the history; it "holds" it.
+// Each message that waits to be sent has an entry of its own. So any tab may add a
+// message, and none overwrites the message of another tab.
 
 import { browserStorage, isHistory, isKept } from "./store.js";
 
@@ -16,8 +17,7 @@ const happenings = { 2: ["joined the group", "was added to the group"], 3: ["lef
 export const isShown = (m) => !m.kind || m.kind in happenings;
 export const keyOf = (m) => m.from + ":" + m.id;
 
-// markOf returns a hash of a key, of 53 bits. It takes eleven letters instead of the
-// key's 40.
+// markOf returns a hash of a key, of 53 bits. The hash takes eleven letters, the key 40.
 function markOf(key) {
   let a = 0xdeadbeef, b = 0x41c6ce57;
   for (let i = 0; i < key.length; i++) {
@@ -68,8 +68,8 @@ export class History {
     this.adopt();
   }
 
-  // read returns the value of an entry, or nothing. It removes an entry that is
-  // malformed, because everything can be pulled again.
+  // read returns the value of an entry, or nothing. It removes a malformed entry: the
+  // page can read everything from the route again.
   read(entry, fits) {
     const text = this.storage.getItem(entry);
     if (text === null) return undefined;
@@ -80,8 +80,8 @@ export class History {
     return undefined;
   }
 
-  // hold makes this tab the one that writes the history, and reads the history that
-  // another tab may have written. It returns whether this tab did not hold it before.
+  // hold makes this tab the one that writes the history. If another one wrote it before,
+  // hold reads what that one wrote, and returns true.
   hold() {
     if (this.holds()) return false;
     if (!this.write(this.holder, this.tab)) {
@@ -101,7 +101,7 @@ export class History {
     return !this.closed && this.storage.getItem(this.holder) === JSON.stringify(this.tab);
   }
 
-  // trail returns the latest positions of a log, the newest first, and behind them the
+  // trail returns the latest positions of a log, the newest first. The last one is the
   // first position in its present epoch.
   trail(log) {
     const last = this.positions[log];
@@ -134,8 +134,8 @@ export class History {
     return this.keys.has(key) || this.marks.has(markOf(key));
   }
 
-  // add adds a message unless it is there, and returns whether it was new. The caller
-  // saves the history.
+  // add adds a message unless the history has it, and returns whether it was new. The
+  // caller saves the history.
   add(m, unread) {
     if (this.has(keyOf(m))) return false;
     const group = m.group === everyone ? "Everyone" : m.group && "Group " + m.group;
@@ -149,8 +149,8 @@ export class History {
     return true;
   }
 
-  // trim removes the oldest messages of a conversation, and keeps marks by which it
-  // knows them if they come again.
+  // trim removes the oldest messages of a conversation. It keeps a mark of each, to know
+  // it if it comes again.
   trim(talk, keep) {
     while (talk.messages.length > keep) {
       const key = keyOf(talk.messages.shift());
@@ -196,8 +196,8 @@ export class History {
     this.chunk.changed = false;
   }
 
-  // save writes the history if this tab holds it. If there is no room, it removes the
-  // oldest messages.
+  // save writes the history if this tab is the one that writes it. If the storage is
+  // full, it removes the oldest messages.
   save() {
     if (!this.holds()) return;
     for (let keep = kept; keep > 0; keep = Math.floor(keep / 2)) {
@@ -237,8 +237,8 @@ export class History {
     }
   }
 
-  // dequeue removes a message that the server has from the outbox. The caller has saved
-  // it in the history.
+  // dequeue removes a message from the outbox when the server has it. The caller has
+  // saved the message in the history before.
   dequeue(m) {
     this.outbox = this.outbox.filter((o) => o !== m);
     this.storage.removeItem(this.waiting + m.id);

@@ -1,9 +1,9 @@
-// One connection to a node. It knows frames, and nothing of chats. It calls, in this
-// order: opened(frame) when the node has confirmed the session, frame(frame) for every
-// other frame, and closed(code) once. The code is zero if the node gave none.
+// One connection to a node. It knows frames, but no chats. It calls, in this order:
+// opened(frame) when the node has confirmed the session, frame(frame) for every other
+// frame, and closed(code) once. The code is zero if the node gave none.
 
 const loginPatience = 15_000; // ms that the node may be silent before its confirmation
-const loginPing = 5_000; // ms between pings until then, which a node answers even if many clients came at once
+const loginPing = 5_000; // ms between pings before the confirmation; a node answers them even if many clients came at once
 const pingPatience = 5_000; // ms for the answer to a ping
 
 export class Link {
@@ -21,7 +21,7 @@ export class Link {
     this.socket.onclose = (event) => this.end(event.code >= 4000 && event.code < 4300 ? event.code : 0);
   }
 
-  // send writes a frame and reports whether the socket took it.
+  // send writes a frame, and reports whether the WebSocket accepted it.
   send(frame) {
     if (this.over || this.socket.readyState !== WebSocket.OPEN) return false;
     this.socket.send(JSON.stringify(frame));

@@ -61,8 +61,8 @@ function end(message) {
   view.showDoor(message);
 }
 
-// forget ends the chat and removes everything of it, so that the next person at this
-// browser finds nothing.
+// forget ends the chat and removes all its data, so that the next person at this browser
+// finds nothing.
 function forget(message) {
   chat.stop();
   end(message);
@@ -70,8 +70,8 @@ function forget(message) {
   store.wipe();
 }
 
-// refreshGroups fetches the user's groups. Their conversations are on the page even
-// without messages, with the groups' names.
+// refreshGroups fetches the user's groups. The page lists each group by its name, even
+// one without messages.
 async function refreshGroups() {
   const asking = chat;
   const answer = await asking.session.call(api.groups).catch(() => null); // the next connection asks again
@@ -105,7 +105,8 @@ async function refreshOnline() {
   }
 }
 
-// enter logs in by what the request shows. before is the session that this browser has, if any.
+// enter logs in with the password or token in the request. before is the session that
+// this browser has, if any.
 async function enter(request, { create = false, before = null } = {}) {
   $("enter").disabled = $("create").disabled = $("enter-token").disabled = true;
   try {
@@ -115,7 +116,7 @@ async function enter(request, { create = false, before = null } = {}) {
       begin(before);
       return;
     }
-    if (before && before.user !== answer.user) await before.call(api.logout).catch(() => {}); // it ends by itself at the latest
+    if (before && before.user !== answer.user) await before.call(api.logout).catch(() => {}); // otherwise the session before ends when it expires
     begin(Session.of(answer, store), answer);
   } catch (err) {
     if (before) {

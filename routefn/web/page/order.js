@@ -1,15 +1,15 @@
-// The order of one log. It has the functions of the Go package proto/order, whose
-// comments say why. It uses no document, socket or clock. Both pass the cases of
-// proto/vectors.
+// The order of one log. This module has the functions of the Go package proto/order; the
+// reasons are in its comments. It uses no document, socket or clock. Module and package
+// pass the cases of proto/vectors.
 //
-// A place is {log, epoch, number, key}. An entry is {at, prev, message}. An entry
-// without a message is not shown.
+// A place is {log, epoch, number, key}. An entry is {at, prev, message}: at is its place,
+// prev the key of the entry before it. An entry without a message is not shown.
 
 export const earlyWait = 50; // ms that an early entry waits for the missing one
 const longestWait = 5_000; // ms; the wait doubles while pages do not fill the gap
 const maxEarly = 256; // entries that wait; more are read from the route
 const maxEarlySize = 1 << 20; // characters of their texts
-const kept = 64; // places that are kept at least
+const kept = 64; // the fewest places that are kept
 
 const same = (a, b) => a.epoch === b.epoch && a.number === b.number && (a.key ?? "") === (b.key ?? "");
 const conflict = (a, b) => a.epoch === b.epoch && a.number === b.number && a.key && b.key && a.key !== b.key;
@@ -23,15 +23,15 @@ export class Follower {
   #size = 0; // of the early entries
   #end; // the furthest end of the log that was heard of; counts while it is beyond last
   #doubt = false; // something does not fit
-  #vain = 0; // pages in a row that left early entries waiting
-  #asked = false; // a page is under way
-  #behind; // the place behind which that page begins
+  #vain = 0; // how many pages in a row left early entries waiting
+  #asked = false; // a page was requested and has not come
+  #behind; // the place behind which the requested page begins
   #heard = 0; // how many pushes and ends were heard
   #before = 0; // value of heard when the page was requested
   #points = []; // places from which to resume, the next one first
 
-  // known has the known places, the newest first. If there is none, the follower begins
-  // before the oldest entry.
+  // known is the list of known places, the newest first. If the list is empty, the
+  // follower begins before the oldest entry.
   constructor(log, known = []) {
     this.#last = this.#end = beginning(log);
     for (const at of [...known].reverse()) {
@@ -59,7 +59,7 @@ export class Follower {
     return [];
   }
 
-  // observe takes the end of the log.
+  // observe notes where the log ends now.
   observe(end) {
     this.#heard++;
     if ((end.number === 0 && this.#last.number === 0) || this.#stands(end)) return;
@@ -71,20 +71,20 @@ export class Follower {
     this.#doubt ||= this.#asked; // the page may be older than this end
   }
 
-  // due returns in how many ms to request a page. It returns undefined while nothing is
-  // missing or a page is under way.
+  // due returns in how many ms to request a page. It returns undefined if nothing is
+  // missing, or if a requested page has not come yet.
   due() {
     if (this.#asked) return undefined;
     if (this.#doubt || this.#more()) return 0;
     return this.#early.size ? Math.min(earlyWait * 2 ** this.#vain, longestWait) : undefined;
   }
 
-  // doubt makes the log be read.
+  // doubt has the log read from the route, whether or not anything seems to be missing.
   doubt() {
     this.#doubt = true;
   }
 
-  // failed ends the wait for a page that did not come.
+  // failed notes that the requested page will not come.
   failed() {
     this.#asked = false;
     this.#doubt = true;
@@ -99,9 +99,9 @@ export class Follower {
     return this.#behind;
   }
 
-  // page takes the entries behind that place, and the end of the log. It returns the
-  // entries that are next in order, or null if more follows and the page has none of
-  // it.
+  // page takes the requested page: the entries behind the place that ask returned, and
+  // the end of the log. It returns the entries that are next in order. It returns null if
+  // the log goes on, but the page is empty.
   page(entries, end) {
     this.#asked = false;
     this.#end = end;
@@ -122,17 +122,18 @@ export class Follower {
     return ready;
   }
 
-  // diverged takes the answer that the log does not have that place. known has the
-  // known places, the newest first. It returns whether there is another place behind
-  // which to read.
+  // diverged takes the answer that the log does not have the place that ask returned.
+  // known is the list of known places, the newest first. diverged returns whether there
+  // is another place behind which to read.
   diverged(known) {
     this.failed();
     this.#points = this.#points.length ? this.#points.slice(1) : resumePoints(this.#behind, known);
     return this.#points.length > 0;
   }
 
-  // refused takes the answer that this user may not read the log. It returns true if
-  // that is final. If anything was heard since the request, the log is read once more.
+  // refused takes the answer that this user may not read the log. It returns true if that
+  // is final. It is not if a push or an end came since the request: then the log is read
+  // once more.
   refused() {
     this.#asked = false;
     this.#doubt ||= this.#heard !== this.#before;
@@ -147,7 +148,7 @@ export class Follower {
     if (!this.#early.size) return;
     this.#early.clear();
     this.#size = 0;
-    this.#doubt = true; // they may be newer than the page
+    this.#doubt = true; // the early entries may be newer than the page
   }
 
   #take(at) {
@@ -217,8 +218,9 @@ export class Follower {
   }
 }
 
-// start returns the places from which to follow a log, the newest first: the kept
-// places, or else the cursor, or else, if fromEnd is set, the end of the log.
+// start returns the places from which to follow a log, the newest first. These are the
+// kept places. If there are none, it is the cursor; without a cursor, it is the end of
+// the log if fromEnd is set.
 export function start(kept, cursor, end, fromEnd) {
   if (kept.length) return kept;
   if (cursor?.number > 0) return [cursor];

@@ -1,10 +1,12 @@
-// The session of this browser, and what it calls the route with: an access token for minutes, which only this tab has, and a refresh
-// token, which all tabs share and each use replaces. So the storage has the latest, and one tab at a time uses it. Where the browser
-// has no locks, as on plain HTTP, two tabs may use one at once: then both get the same successor.
+// The session of this browser, and its two tokens. The access token is good for minutes,
+// and only this tab has it. All tabs share the refresh token; each use replaces it. So
+// the storage has the latest one, and one tab at a time uses it. Where the browser has no
+// locks, as on plain HTTP, two tabs may use the same one at once: then both get the same
+// successor.
 
 import * as api from "./api.js";
 
-const early = 30_000; // ms before its end that an access token is renewed
+const early = 30_000; // how many ms before its expiry an access token is renewed
 
 const lock = (run) => globalThis.navigator?.locks?.request("cim.session", run) ?? run();
 
@@ -13,7 +15,7 @@ export class Session {
     Object.assign(this, { user, name, device, store, access: "", until: 0, own: undefined, left: false, renewing: undefined });
   }
 
-  // of returns the session of a login's answer.
+  // of makes a session from the answer to a login.
   static of(answer, store) {
     const session = new Session(answer, store);
     if (!answer.refresh) session.write({ token: answer.token });
@@ -31,29 +33,33 @@ export class Session {
     else if (answer.token && !this.read()?.refresh) this.write({ token: answer.token });
   }
 
-  // write puts tokens into the storage. If that is full, or the session was left, this tab alone has them.
+  // write puts tokens into the storage. If the storage is full, or does not have this
+  // session any more, only this tab has the tokens.
   write(tokens) {
     const { user, name, device } = this;
     const kept = { user, name, device, ...tokens };
     this.own = !this.left && this.store.remember(kept) ? undefined : kept;
   }
 
-  // read returns what there is of this session, or nothing if another one took its place.
+  // read returns what the storage has of this session, or nothing if another session took
+  // its place.
   read() {
     if (this.own) return this.own;
     const kept = this.store.session().session;
     return kept?.user === this.user && kept.device === this.device ? kept : undefined;
   }
 
-  // forget removes the session from the storage. The logout still has its tokens.
+  // forget removes the session from the storage. This object keeps the tokens, for the
+  // logout.
   forget() {
     this.own = this.read();
     this.left = true;
     if (this.own) this.store.forgetSession();
   }
 
-  // call runs a request with a token. If the token is refused, it runs the request once more with another one: the token may have
-  // expired while the machine slept, because the clock of this tab stood still.
+  // call runs a request with a token. If the route refuses the token, call runs the
+  // request once more with another one. A token expires unnoticed while the machine
+  // sleeps, because the clock of this tab stands still.
   async call(request) {
     const token = await this.bearer();
     return request(token).catch(async (err) => {
@@ -71,7 +77,7 @@ export class Session {
     return answer;
   }
 
-  // bearer returns a token that is good for some seconds at least.
+  // bearer returns an access token that is good for some seconds at least.
   async bearer() {
     return this.fresh() ?? (this.renewing ??= lock(() => this.renew()).finally(() => (this.renewing = undefined)));
   }

@@ -1,5 +1,5 @@
-// All that the page keeps in the browser. Its keys begin with "cim.", and it is for one
-// user at a time.
+// All that the page keeps in the browser: the data of one user at a time. The keys begin
+// with "cim.".
 
 const ours = "cim.";
 const session = "cim.session";
@@ -55,8 +55,9 @@ export class Store {
     return { session: null, dropped: true };
   }
 
-  // remember returns whether it keeps the session. If the storage is full, it keeps no earlier one either, because no tab may use a token
-  // that was replaced: the next load asks for the password.
+  // remember stores the session, and returns whether it could. If the storage is full, it
+  // removes the earlier one, too, because no tab may use a token that was replaced. Then
+  // the page asks for the password when it is loaded again.
   remember(s) {
     try {
       this.storage.setItem(session, JSON.stringify(s));
@@ -71,7 +72,8 @@ export class Store {
     this.storage.removeItem(session);
   }
 
-  // One browser is one device, so a second tab takes over the connection.
+  // One browser is one device. So when a second tab connects, the first one loses its
+  // connection.
   device() {
     const known = this.storage.getItem(deviceKey);
     if (known && /^[a-z0-9._-]{1,32}$/.test(known)) return known;
@@ -79,13 +81,13 @@ export class Store {
     try {
       this.storage.setItem(deviceKey, name);
     } catch {
-      // full: when the page is loaded again, it is another device
+      // full: the next load of the page makes another device
     }
     return name;
   }
 
-  // keepOnly removes everything that was kept for other users, because the next person
-  // at this browser must not find it. It returns whether there was anything.
+  // keepOnly removes everything that was kept for other users, because the next person at
+  // this browser must not find it. It returns whether it removed anything.
   keepOnly(user) {
     return this.#drop((rest) => /^(history|holder|outbox|marks)\.\d+(\.|$)/.test(rest) && rest.split(".")[1] !== String(user));
   }

@@ -39,7 +39,7 @@ export function notify(text) {
 }
 $("close-notice").onclick = () => ($("notice").hidden = true);
 
-// clear removes all that was shown from the document.
+// clear empties the document of all that it showed.
 export function clear() {
   for (const id of ["messages", "conversations", "online", "member-list"]) $(id).replaceChildren();
   for (const id of ["title", "me", "total", "members-title", "group-number"]) $(id).textContent = "";
