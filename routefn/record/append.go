@@ -9,20 +9,20 @@ import (
 
 // Append stores messages and returns one Appended per message.
 //
-// A private message is stored in the receiver's inbox and then in the sender's. A
-// message to oneself is stored once. A group's message is stored in the group's log, if
-// its sender is a member at that moment. In every log, messages have the order of this
-// call. All messages of a call for one log are stored in one transaction, so all of
-// them are stored there, or none.
+// A private message is stored in the receiver's inbox and then in the sender's. A message
+// to oneself is stored once. A group's message is stored in the group's log, if its
+// sender is a member at that moment. In every log, messages have the order of this call.
+// One transaction stores all messages of a call for one log, so either all of them are
+// stored there, or none.
 //
-// On a single server, a call takes one round trip if no message is marked Again and
-// this Store has seen all the inboxes. Otherwise the senders' own copies are sent after
-// the receivers' copies are stored. A message marked Again is first searched for in
-// each of its logs, and stored where it is missing. One more round trip checks that its
-// id does not stand for another message, see claim. That round trip is also taken for a
-// sender whose budget of messages is nearly used up, see costsOf. The senders' own copies
-// are also sent later if many messages wait in a receiver's inbox, see full.go, or if a
-// receiver refused the sender before, see guard.go.
+// On a single server, a call takes one round trip if no message is marked Again and this
+// Store has seen all the inboxes. Otherwise the senders' own copies are sent only after
+// the receivers' copies are stored. They are also sent later if many messages wait in a
+// receiver's inbox, see full.go, or if a receiver refused the sender before, see
+// guard.go. A message marked Again is first searched for in each of its logs, and stored
+// where it is missing. One more round trip checks that its id does not stand for another
+// message, see claim. That round trip is also added if a sender's budget of messages is
+// nearly used up, see costsOf.
 func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	answers := make([]Appended, len(messages))
 	now, err := s.Time(ctx)
@@ -60,7 +60,7 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	} else {
 		s.store(ctx, receivers, more...)
 		s.recall(ctx, receivers)
-		s.store(ctx, batchesOf(drafts, ownCopy)) // only of drafts without an error
+		s.store(ctx, batchesOf(drafts, ownCopy)) // only the copies of drafts without an error
 	}
 	s.settleMeetings(beside)
 	s.settleCosts(ctx, costs)
@@ -72,9 +72,8 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 }
 
 // oneTrip reports whether receivers' and senders' copies may be sent in one pipeline.
-// There must be one server, which executes them in order. The receivers must be known
-// to exist, because the sender must get no copy of a message whose receiver does not
-// exist.
+// There must be a single server, which executes them in order. The receivers must be
+// known to exist, because the sender must get no copy of a message to nobody.
 func (s *Store) oneTrip(receivers []*batch) bool {
 	if !s.Topology.Single() {
 		return false

@@ -13,18 +13,18 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-// batch has the drafts that one call appends to one log, in order. All are stored, or
-// none.
+// batch has the drafts that one call appends to one log, in order. Either all of them are
+// stored, or none.
 type batch struct {
 	log    logref.Ref
 	which  int // receiverCopy or ownCopy: which copy of its drafts goes to the log
 	again  bool
-	tight  bool // the script decides whether its inbox has places
+	tight  bool // the script must decide whether the inbox has places for the drafts
 	drafts []*draft
 	op     *op.Op
 	inbox  occupancy // what the answer says about the inbox
 
-	guarded bool // its inbox has a guard, as far as this Store knows: see guard.go
+	guarded bool // as far as this Store knows, the inbox has a guard: see guard.go
 }
 
 // batchesOf groups the copies of one kind by their logs, in the order of drafts. It
@@ -49,10 +49,10 @@ func batchesOf(drafts []*draft, which int) []*batch {
 	return batches
 }
 
-// The method store appends the batches, in their order on one server, and trims logs
-// that have grown. A batch becomes a plain transaction if there is nothing to search
-// for and no membership to check. That takes the store half the time of a script. The
-// ops in the parameter more are sent with them.
+// The method store appends the batches, and trims logs that have grown. A single server
+// appends them in their order. A batch becomes a plain transaction, which takes the store
+// half the time of a script, if there is nothing to search for and no membership to
+// check. The ops in the parameter more are sent together with the batches.
 func (s *Store) store(ctx context.Context, batches []*batch, more ...*op.Op) {
 	ops := make([]*op.Op, 0, len(batches)+len(more))
 	for _, b := range batches {
@@ -85,12 +85,12 @@ func (s *Store) stored(b *batch) {
 	if !s.Replicates() {
 		return
 	}
-	if c := b.drafts[len(b.drafts)-1].copy[b.which]; c != nil { // nil if that draft was refused
+	if c := b.drafts[len(b.drafts)-1].copy[b.which]; c != nil { // nil if the script refused that draft
 		s.haveReplicas(b.log, c.Stored.At.Position())
 	}
 }
 
-// storeMissing makes the logs that did not exist, and appends to them.
+// storeMissing makes the logs that did not exist, and appends their batches to them.
 func (s *Store) storeMissing(ctx context.Context, batches []*batch) {
 	var logs []logref.Ref
 	var ops []*op.Op
@@ -143,12 +143,13 @@ func (b *batch) transaction() *op.Op {
 	return op.Write(b.log.List(), steps...)
 }
 
-// scripted reports whether the batch needs a script.
+// scripted reports whether the batch needs append.lua, because a plain transaction does
+// not do.
 func (b *batch) scripted() bool { return b.again || b.tight || b.guarded || b.log.User == 0 }
 
-// appending returns the op that appends by append.lua. The script first searches for the
-// messages that may be stored already. In a group's log it appends only messages of
-// members, and in an inbox only what it has places for.
+// appending returns the op that appends the batch by append.lua. The script first
+// searches for the messages that may be stored already. In a group's log it appends only
+// messages of members, and in an inbox only as many as there are places.
 func (s *Store) appending(b *batch) *op.Op {
 	limits, writers := &s.limits, s.writersOf(b.log)
 	since, sent, first := b.drafts[0].at, b.drafts[0].Sent, false
@@ -182,8 +183,8 @@ func (s *Store) appending(b *batch) *op.Op {
 	return o
 }
 
-// rated returns the id of the user against whose rate a message to a group counts. It
-// returns an empty string for a delayed message, which was counted when it was scheduled.
+// rated returns the id of the user whose rate limits a message to a group. It returns an
+// empty string for a delayed message, which was counted when it was scheduled.
 func (b *batch) rated(d *draft) string {
 	if b.log.User != 0 || d.taken {
 		return ""
@@ -191,13 +192,13 @@ func (b *batch) rated(d *draft) string {
 	return strconv.FormatInt(d.From, 10)
 }
 
-// settle sets the copy or the error of each draft. It returns false if the whole batch
-// failed.
+// settle reads the answer, and sets the copy or the error of each draft. It returns false
+// if the whole batch failed.
 func (b *batch) settle() bool {
 	err := b.op.Err
 	switch {
 	case err != nil:
-	case b.missing(): // made, and lost again: a failover is going on
+	case b.missing(): // the log was made, and is missing again: a failover is going on
 		err = fmt.Errorf("log of %s was lost: %w", b.log.Tag(), ErrUnavailable)
 	case b.op.Script != nil && op.Text(b.op.Reply[0]) == "late":
 		err = errLate
@@ -236,7 +237,7 @@ func (b *batch) settleTransaction() error {
 	return nil
 }
 
-// refusedRole stands in the answer of append.lua for an entry whose sender's role does not
+// refusedRole is what append.lua answers for an entry if the role of its sender does not
 // allow to write.
 const refusedRole = "role"
 
@@ -305,7 +306,7 @@ func (b *batch) fill(d *draft, template Copy, epoch proto.Epoch, number int64, p
 func (b *batch) grown() bool {
 	var first, last int64
 	for _, d := range b.drafts {
-		if c := d.copy[b.which]; c != nil { // nil if that draft was refused
+		if c := d.copy[b.which]; c != nil { // nil if the script refused that draft
 			if first == 0 {
 				first = c.Stored.At.Number
 			}
@@ -315,7 +316,8 @@ func (b *batch) grown() bool {
 	return first > 0 && (first-1)/trimEvery != last/trimEvery
 }
 
-// tight reports whether the script must decide if an inbox has places for a batch.
+// tight reports whether so many messages wait in the inbox that append.lua must decide if
+// it has places for the batch.
 func (s *Store) tight(b *batch) bool {
 	if !s.bounded(b.log) || b.which == ownCopy {
 		return false
@@ -325,7 +327,7 @@ func (s *Store) tight(b *batch) bool {
 	return !seen || int(in.waiting)+len(b.drafts)+min(closeBy, most/2) > most
 }
 
-// learn remembers what the answer to a batch says about its inbox.
+// learn remembers what the answer to a batch says about the inbox of that batch.
 func (s *Store) learn(b *batch) {
 	if b.inbox.length > 0 {
 		s.inboxes.Put(b.log.User, b.inbox)

@@ -29,14 +29,14 @@ type draft struct {
 	copy   [copies]*Copy
 	err    [copies]error
 
-	look     bool // it is searched for before it is stored: it is marked Again, or was sent with one that is
-	claimed  bool // its id stood for no message before
+	look     bool // search for the message before storing it: it, or one sent with it, is marked Again
+	claimed  bool // the id of the message stood for no other one before: see claim
 	repeated bool // the message was found in a log
 }
 
-// newDraft encodes a message. The time of its entry is now. For a delayed message, it
-// is the time at which the message was taken to be fired. If the message cannot be
-// stored, the draft has an error already.
+// newDraft encodes a message. The time of its entry is now, or for a delayed message, the
+// time at which a route took the message to fire it. If the message cannot be stored, the
+// draft has an error from the start.
 func newDraft(m *Message, now int64) *draft {
 	d := &draft{Message: m, at: now, look: m.Again}
 	if m.taken {
@@ -74,7 +74,7 @@ func (d *draft) found(stored []byte) error {
 	if err != nil {
 		return err
 	}
-	if e.GetKind() == proto.Kind_EXPIRED { // its text is not known any more
+	if e.GetKind() == proto.Kind_EXPIRED { // the entry has lost its text, so it cannot be compared
 		d.at, d.repeated = e.GetTime(), true
 		return nil
 	}
@@ -85,8 +85,8 @@ func (d *draft) found(stored []byte) error {
 	return nil
 }
 
-// answer combines the results of both copies. If the message may be in one of its logs
-// and is not in all of them, the error is ErrUnknown, because the next try must search
+// answer combines the results of both copies. If the message may be in one log, but is
+// not known to be in all of them, the error is ErrUnknown. Then the next try must search
 // for the message.
 func (d *draft) answer() Appended {
 	answer := Appended{Time: d.at, Repeated: d.repeated}
@@ -107,16 +107,16 @@ func (d *draft) answer() Appended {
 	switch {
 	case touched && errors.Is(answer.Err, ErrUnavailable):
 		answer.Err = fmt.Errorf("append %s: %w: not in all its logs", d.key, ErrUnknown)
-	case touched && errors.Is(answer.Err, ErrNoUser): // the store has lost the sender, and the receiver has the message
+	case touched && errors.Is(answer.Err, ErrNoUser): // the store has lost the sender's inbox, but the receiver has the message
 		answer.Err = fmt.Errorf("append %s: %w: not in all its logs: %w", d.key, ErrUnknown, ErrNoUser)
 	}
 	return Appended{Err: answer.Err}
 }
 
-// The method same reports whether m and the entry e, which have one id, count as the
-// same message. They do if they have the same receiver or group, and the same text.
-// Other fields may differ, such as the time at which a delayed message is due. Then the
-// values of the entry count, and the sender's answer has them.
+// The method same reports whether m and the entry e, which has the same id, count as the
+// same message. They do if they have the same receiver or group, and the same text. Other
+// fields may differ, such as the time at which a delayed message is due. Then the values
+// of the entry count, and the sender's answer has them.
 func (m *Message) same(e *proto.Entry) bool {
 	return e.GetKind() == proto.Kind_TEXT && m.To == e.GetTo() && m.Group == e.GetGroup() && m.Text == e.GetText()
 }

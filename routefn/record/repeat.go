@@ -15,31 +15,31 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// lookBack is how far back a repeated message is searched for. It is short because
-// senders over HTTP mark every message, so most searches find nothing, and a script
-// takes 0.5 us for each entry that it reads. If a sender repeats a message later,
-// perhaps after its application has restarted, the message is stored twice. Clients
-// show it once, because their history has its key.
+// lookBack is how far back a log is searched for a repeated message. It is short because
+// senders over HTTP mark every message Again. So most searches find nothing, and a script
+// takes 0.5 us for each entry that it reads. If a sender repeats a message later than
+// lookBack, perhaps after a restart of the application, the message is stored twice.
+// Clients show it once, because their history has its key.
 const lookBack = 5 * time.Minute
 
-// firstTryLife is for how long a first try may be stored after a node has sent it, in ms.
-// A node gives up a request after 3 s and sends it again with every message marked Again.
-// So a first try that comes later is from a route that was paused, and its message may be
-// stored already. It would be stored twice, perhaps after the joining of a user who must
-// not see it.
+// A first try is a message that is not marked Again. firstTryLife is for how many ms
+// after a node has sent it, it may be stored. A node gives up a request after 3 s, and
+// sends it again with every message marked Again. So a first try that comes after that is
+// from a route that was paused, and its message may be stored already. If it were stored
+// a second time, a user who has joined the group in between could read it.
 //
-// For a group, the clock of its server is compared, too (append.lua). In a Cluster that
-// clock may differ from the store's by more than firstTryLife. Then each message of the
-// group is refused once, and accepted when it is repeated.
+// In the log of a group, append.lua also compares with the clock of the group's server.
+// In a Cluster that clock may differ from the store's by more than firstTryLife. Then
+// each message to the group is refused once, and accepted when it is repeated.
 const firstTryLife = 5_000
 
-// errLate is the error of a first try that was not stored because it came too late. A
-// repetition succeeds.
+// errLate is the error of a first try that came too late and was not stored. If the node
+// repeats the message, that succeeds.
 var errLate = fmt.Errorf("%w: it came too long after it was sent", ErrUnavailable)
 
 // late reports whether the message comes too late to be stored as a first try. It also
-// returns true if Sent is far in the future, because then the store's clock has jumped
-// back since.
+// returns true if the message seems to be sent far in the future: then the store's clock
+// has jumped back since.
 func (m *Message) late(now int64) bool {
 	return m.Sent != 0 && (now-m.Sent > firstTryLife || m.Sent-now > firstTryLife)
 }
@@ -57,18 +57,18 @@ func refuseLate(drafts []*draft, now int64) {
 	}
 }
 
-// claim checks that the id of each draft marked Again stands for no other message, as
-// far as it can find out. It searches in three places. The first is the sender's inbox,
-// within lookBack and 1,000 entries. The second is the claims of the sender's ids
-// within lookBack, for messages to any receiver. The third is the sender's pending
-// delayed messages. A draft whose id stands for another message gets ErrIDReused. The
-// log to which a draft goes is searched later, when the draft is appended.
+// The method claim checks for each draft marked Again whether its id stands for another
+// message. Such a draft gets ErrIDReused. claim searches in three places. The first is
+// the sender's inbox, within lookBack and 1,000 entries. The second is the claims of the
+// sender's ids, which last for lookBack, for messages to any receiver. The third is the
+// sender's pending delayed messages. The log to which a draft goes is searched later,
+// when the draft is appended.
 //
-// If a search fails, all drafts of that sender get ErrUnavailable, because none may
-// overtake another.
+// If a search fails, all drafts of that sender get ErrUnavailable, because no message may
+// overtake an earlier one.
 //
-// In the same pipelines it runs the ops of the parameters exact, meetings and crowded,
-// about which the store must decide before anything is stored.
+// In the same pipelines it runs the ops in the parameters exact, meetings and crowded.
+// They, too, must be decided before anything is stored.
 func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meetings []*meeting, crowded []*ownInbox) {
 	if len(exact) == 0 && len(meetings) == 0 && len(crowded) == 0 && !slices.ContainsFunc(drafts, func(d *draft) bool { return d.look }) {
 		return
@@ -148,7 +148,7 @@ func refuseTwins(drafts []*draft) {
 	}
 }
 
-// claim has the drafts of one sender that may be repetitions, and the two ops that
+// A claim has the drafts of one sender that may be repetitions, and the two ops that
 // check their ids.
 type claim struct {
 	from          int64
@@ -182,8 +182,8 @@ func (c *claim) read() *op.Op {
 	return delayed.Read(c.from, keys)
 }
 
-// settle reads the answers. It sets ErrIDReused for drafts whose id stands for another
-// message, and claimed for drafts whose id stood for none.
+// settle reads the answers. A draft whose id stands for another message gets ErrIDReused.
+// A draft whose id stood for no message becomes claimed.
 func (c *claim) settle() error {
 	pending, _ := c.pending.Reply[0].([]any)
 	if len(c.take.Reply) != 3*len(c.drafts)+1 || len(pending) != len(c.drafts) {
@@ -211,16 +211,16 @@ func (c *claim) settle() error {
 }
 
 // repeats reports whether an encoded entry is the same message as the draft. It also
-// returns true if there is no entry, or if it cannot be decoded, because then there is
-// no reason to refuse the draft.
+// returns true if there is no entry, or if the entry cannot be decoded: then there is no
+// reason to refuse the draft.
 func (d *draft) repeats(encoded []byte) bool {
 	e, err := entry.Decode(encoded)
 	return len(encoded) == 0 || err != nil || d.same(e)
 }
 
-// release deletes the claims of drafts that were refused for good, so that their ids
-// can be used. errOf returns the error of the draft with the index i. If deleting
-// fails, the claims expire.
+// release deletes the claims of drafts that were refused for good, so that their senders
+// can use the ids for other messages. errOf returns the error of the draft with the index
+// i. If the deleting fails, the claims expire.
 func (s *Store) release(ctx context.Context, drafts []*draft, errOf func(i int) error) {
 	var ops []*op.Op
 	for i, d := range drafts {

@@ -1,17 +1,18 @@
--- Moves the cursors of a device forward. A closed number moves nothing, unless its
--- connection has ended and all that it had read is known. Nothing moves for an unknown
--- device; it is known again once its opening is repeated. Within one epoch a cursor
--- only goes forward, and never beyond the end of the inbox. A cursor of another epoch
--- replaces an old one of the inbox if it has the inbox's epoch. The field read follows the
--- furthest cursor of the inbox: see fetched.lua. The epoch of a group is
--- in another slot, so a cursor of a group with another epoch is taken if the number is
--- the live one. Only cursors of groups to which the user belongs are kept.
+-- Moves the cursors of a device forward. The number is that of the session that reports.
+-- If it is closed, nothing moves, unless the connection has ended and the report has all
+-- that it had read. Nothing moves for an unknown device; open.lua makes it known again.
+-- Within one epoch a cursor only goes forward, and never beyond the end of the inbox. If
+-- the epoch of the inbox is new, a cursor with the new epoch replaces the one with the
+-- old. The epoch of a group is in another slot and cannot be compared, so the live
+-- session may give a cursor of a group any epoch. Only cursors of groups to which the
+-- user belongs are kept. The field read follows the furthest cursor of the inbox: see
+-- fetched.lua.
 --
--- Positions that the device has received, but perhaps not read, are kept beside the
--- cursors, with the session, until the session ends. Only the live session may report
--- them. Positions up to which it has read if it logs out, too, take their place when it
--- has ended. Then there is a line "left TAB ms" after that of the session, with the
--- time of the report. open.lua hands them out.
+-- Positions up to which the device has received, but perhaps not read, are kept beside
+-- the cursors, with the session. Only the live session may report them, and they stay
+-- until it ends. Then other positions may replace them: those up to which the device
+-- counts as having read if it logs out. A line "left TAB ms" with the time of that report
+-- then follows the line of the session. open.lua hands these positions out.
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log
 -- ARGV[1] device; ARGV[2] number; ARGV[3] '1' if its connection has ended and the

@@ -1,25 +1,25 @@
--- Appends entries to a log, in order. An entry that may be there already is searched
--- for first, from the end of the log: see find.lua. In the log of a group it appends
--- only entries of members whose role allows it, and checks that in the same step. There
--- it also counts the entry against the rates of the group and of the sender in it: see
--- rates.lua. A network may deliver a first try twice, and its sender may have left the
--- group in between, or lost the right to write. So the entry is searched for before it
--- is refused.
+-- Appends entries to a log, in order. If an entry may be in the log already, the script
+-- searches for it first, from the end of the log: see find.lua. To the log of a group it
+-- appends only entries of members whose role allows it, and checks that in the same step.
+-- There it also counts the entry against two rates, the group's and the sender's in the
+-- group: see rates.lua. A network may deliver a first try twice, and the sender may have
+-- left the group in between, or lost the right to write. So the script searches for an
+-- entry before it refuses it.
 --
--- A first try that comes too late after it was sent is not stored, and nothing of the
--- same call is: see firstTryLife. If a user joined the group after a first try was
--- sent, the repetition may stand before the joining, so the entry is searched for, too.
--- Nodes know the store's time within 2 s. If the time of sending is not known, each
--- first try within a minute after a joining is searched for.
+-- If a first try comes too late after it was sent, the script stores nothing of the call:
+-- see firstTryLife. If a user joined the group after a first try was sent, the same
+-- message may stand before the joining already, so the script searches for it, too. Nodes
+-- know the store's time within 2 s. If the time of sending is not known, the script
+-- searches for each first try within a minute after a joining.
 --
--- The script always writes, even if only a value that is there already. The reason is
--- that WAIT waits for the last write of its connection. An entry that was found may be
--- another connection's write that no replica has yet. A replica that has the later
--- write also has the earlier one.
+-- The script always writes, if need be a value that is there already. The reason is that
+-- WAIT waits for the last write of its connection, and an entry that the script has found
+-- may be the write of another connection, which no replica has yet. A replica that has
+-- the later write also has the earlier one.
 --
 -- A full inbox takes no message of others: see room.lua. An inbox takes no message that
--- its owner does not want: see guard.lua. Such a message may be stored already, by a
--- transaction, which cannot check that. Then it is recalled: see expire.lua.
+-- its owner does not want: see guard.lua. A transaction cannot check that, and may have
+-- stored such a message. Then the script recalls it: see expire.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] of a group: its leases. Of an inbox that
 -- can be full: KEYS[3] its counts, KEYS[4] the users to whom its owner wrote
@@ -52,7 +52,7 @@ local group = KEYS[3] ~= nil and not bounded
 local fields, members = {'epoch', 'base', ARGV[1], 'imported', 'read', 'guard'}, {['']=true}
 if group then fields[5], fields[6] = 'joined', 'rates' end
 local begin = bounded and 16 or 12
-local marks = {[owner] = 0} -- by sender: the place of the owner's mark
+local marks = {[owner] = 0} -- by sender: the index in head of the owner's mark
 if owner ~= '' then
   for i = begin + 1, #ARGV, 5 do
     local from = string.match(ARGV[i], '^%d+')
@@ -96,15 +96,16 @@ local function look(key, from)
   return find(key, length, from)
 end
 
--- Returns why the owner takes no message with a key, and since when that is so; or nil.
+-- Returns why the owner takes no message with this key, and since when that is so.
+-- Returns nil if the owner takes it.
 local function unwanted(key)
   local from = string.match(key, '^%d+')
   if owner == '' or from == owner then return nil end
   return refuses(guard, head[marks[from]])
 end
 
-local joins, leaves = {['']=1}, {['']=0} -- by sender: the entries by which it joined and left
-local mute = {} -- by sender: whether its role forbids to write
+local joins, leaves = {['']=1}, {['']=0} -- by sender: the numbers of the entries by which the sender joined and left
+local mute = {} -- by sender: whether the sender's role forbids to write
 for i = begin, #ARGV, 5 do
   local place, before, found, wait
   local from = ARGV[i + 3]

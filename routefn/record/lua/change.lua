@@ -1,14 +1,15 @@
--- Carries an intent out in the slot of the group, which decides who belongs to the
--- group. It appends an entry about the change and changes the membership. If the user
--- belongs already, or has left already, it appends nothing. An intent that is not newer
--- than the one that was carried out last changes nothing, but the script still writes:
--- see append.lua. A user who was removed does not join unless somebody with the right to
--- do so adds them. A user who left by themselves is not added by others.
+-- Carries out the intent of a user to join or leave a group, in the slot of the group,
+-- where it is decided who belongs to the group. It appends an entry about the change and
+-- changes the membership. If there is nothing to change, it appends nothing. An intent
+-- that is not newer than the one that was carried out last changes nothing, but the
+-- script still writes: see append.lua. A user who was removed joins only if somebody with
+-- the right to do so adds them. A user who left by themselves is not added by others.
 --
--- A change that another user requested was judged by the roles that the group had with a
--- certain version. If roles have changed since, nothing changes. A user who leaves loses
--- a higher role. If the owner leaves, the first of the officers becomes the owner. If
--- there is none, the owner stays, and has no rights before coming back.
+-- If another user requested the change, the caller has judged it by the roles of the
+-- group, which have a version. If the roles have another version by now, nothing changes.
+-- A user who leaves loses a higher role. If the owner leaves, the first of the officers
+-- becomes the owner. If there is no officer, the user who has left stays the owner, but
+-- has no rights before coming back.
 --
 -- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members, KEYS[4]
 -- its leases
@@ -33,7 +34,7 @@ if ARGV[2] == 'refuse' then
 end
 if ARGV[6] ~= '' and tonumber(ARGV[3]) > version and (head[5] or '0') ~= ARGV[6] then return {'changed'} end
 
--- Takes a higher role from the user, who leaves.
+-- Takes the higher role, if any, from the user who leaves.
 local function demote()
   local owns = (head[6] or head[7]) == ARGV[1]
   local officer = redis.call('HGET', KEYS[2], 'r:' .. ARGV[1]) == 'admin'

@@ -1,6 +1,6 @@
--- Takes from a budget of a user the cost of as many requests as the budget is enough
--- for. All of them have the same cost. For a user without a log nothing is taken and
--- nothing is refused.
+-- Takes the cost of several requests from a budget of a user, for as many of them as the
+-- budget is enough for. All have the same cost. For a user without a log it takes nothing
+-- and refuses nothing.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] the budget's field, ARGV[2] how many requests, ARGV[3] the cost of each,

@@ -1,9 +1,9 @@
 -- Claims ids of a sender for messages that may be repetitions, before these go into any
--- log. If an id is claimed for another message, or an entry of the sender's inbox has
--- it, the script changes nothing. Each new claim takes a message from the sender's
--- budget. If the budget has none left, the id is not claimed. So a message takes nothing
--- when its claim is repeated. A first try has no claim, and the sender's inbox has no
--- messages to groups. A repetition of such a message takes from the budget again.
+-- log. It does not claim an id that is claimed for another message, or that an entry of
+-- the sender's inbox has. Each new claim takes a message from the sender's budget. If the
+-- budget has none left, the id is not claimed. A claim that is repeated takes nothing.
+-- But a first try makes no claim, and a message to a group is not in the sender's inbox.
+-- So a repetition of such a first try takes from the budget again.
 --
 -- KEYS[1] list, KEYS[2] hash of the sender's log, then the claim of each id
 -- ARGV[1] time in ms back to which it searches; ARGV[2] how many ms a claim lives;

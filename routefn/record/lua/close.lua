@@ -1,11 +1,11 @@
--- Closes a session number for good. A late or a repeated call changes nothing. The
--- number of a forgotten device is closed already. The next number that is issued will
--- be above this one, even if a store that came back older does not know that it has
--- issued this one. Otherwise the next connection would count as the older one.
+-- Closes a session number for good. A late or a repeated call changes nothing. The number
+-- of a forgotten device is closed already. The next number that is issued will be above
+-- this one, even if the store came back with older data and does not know that it has
+-- issued this one. Otherwise the next connection would count as older than this one.
 --
--- Positions that the session received and perhaps did not read are removed: its node
--- saw the end, and has reported before what was read. If the session was lost with its
--- node, they stay. They also stay if the node reported that the client had left.
+-- The received positions are removed: the node saw the end of the session, and has
+-- reported before what was read. They stay if the session was lost with its node, and if
+-- the node reported that the client had left. For all of these, see ack.lua.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device, ARGV[2] number, ARGV[3] the most devices that are known, ARGV[4] '1'

@@ -1,8 +1,9 @@
 -- Prelude: how far the devices of an inbox have fetched it.
 
 -- Returns the number up to which at least one device has fetched the inbox whose hash is
--- KEYS[2]. The parameter read is the hash's field of that name. An inbox of an earlier
--- version does not have it. Then the cursors of the devices tell, and the field is written.
+-- KEYS[2]. The parameter read is the value of the field read in that hash. If it is nil,
+-- as in an inbox of an earlier version, the number comes from the cursors of the devices,
+-- and the field is written.
 local function fetched(read, epoch)
   if read then return tonumber(read) end
   local furthest, names = 0, {''} -- '' stands for all forgotten devices

@@ -1,9 +1,9 @@
 -- Prelude: forgets devices, in the hash of an inbox, which is the last one of KEYS.
 -- Needs live.lua and device.lua.
 --
--- Three fields of the hash have the highest value of all forgotten devices: floor, up
--- to which the numbers of an unknown device are closed; out, up to which its tokens are
--- void; and 'cur:', the furthest cursor of the inbox.
+-- Three fields of the hash have the highest value of all forgotten devices. Up to floor,
+-- the numbers of an unknown device are closed; up to out, its tokens are void; 'cur:' is
+-- the furthest cursor of the inbox.
 
 -- Returns the further one of two cursors of the inbox. Each is a line, which may be
 -- missing or have another epoch.
@@ -15,10 +15,10 @@ local function further(a, b, epoch)
   return at(b) > at(a) and b or a
 end
 
--- Returns the devices to forget, so that at most limit are left. First come the devices
--- that were offline longest, then those that have been connected longest. The device
--- keep is never among them. It returns no more than most devices, and whether there are
--- more to forget.
+-- Returns the devices to forget, so that at most limit are left, and whether there are
+-- more than that. The parameter most bounds how many it returns. First come the devices
+-- that were offline longest, then those that have been connected longest. The device keep
+-- is never among them.
 local function surplus(seen, connected, limit, keep, most)
   local names = {}
   for name in pairs(seen) do

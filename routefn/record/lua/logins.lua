@@ -2,11 +2,12 @@
 -- device TAB number of the login TAB network from which it came TAB chains. Needs
 -- live.lua.
 --
--- The store judges the refresh tokens of one login by a chain, "number:generation:id:ms".
--- It has the number of the login, the generation that comes next, the id of the token that
--- was used last, and when that was used first. The chain that was used last comes last.
+-- The store judges the refresh tokens of one login by a chain, "number:generation:id:ms":
+-- the number of the login, the generation that comes next, the id of the token that was
+-- used last, and when that token was used first. The chain that was used last stands last
+-- in the line.
 
-local mostChains = 4 -- of a device: programs that share its name
+local mostChains = 4 -- per device: several programs may use one device name
 
 local function loginsIn(text)
   local logins = {}
@@ -36,8 +37,8 @@ local function loginsText(logins)
   return table.concat(lines, '\n')
 end
 
--- The chain of a login whose refresh tokens were not used yet; generation is that of the
--- token that comes next.
+-- Returns the chain of a login of which no refresh token was used yet. generation is that
+-- of the token that comes next.
 local function newChain(number, generation)
   return {number = number, generation = generation, used = '', at = 0}
 end
@@ -49,14 +50,15 @@ local function takeChain(login, number)
   end
 end
 
--- Adds a chain as the one that was used last. What is too much gives way.
+-- Adds a chain as the one that was used last. If there are too many, the one that was
+-- used longest ago goes.
 local function addChain(login, chain)
   table.insert(login.chains, chain)
   if #login.chains > mostChains then table.remove(login.chains, 1) end
 end
 
--- Drops the oldest logins of unknown devices, which never connected, so that at most
--- most of these logins are left.
+-- An unknown device never connected. Drops the oldest logins of unknown devices; the
+-- parameter most says how many of them stay.
 local function dropOldest(logins, seen, most)
   local names = {}
   for device in pairs(logins) do

@@ -1,10 +1,11 @@
--- Makes a log that does not exist, with a new epoch. A log that exists stays as it is. The
--- inbox of a user who was erased is not made: see erase.lua.
--- A list whose hash was lost gets a new epoch, and its numbers begin at one, because
--- its base is not known.
+-- Makes a log that does not exist, with a new epoch. A log that exists stays as it is.
+-- The inbox of a user who was erased is not made: see erase.lua. If the hash of a list
+-- was lost, the log gets a new epoch. Its numbers begin at one, because its base is not
+-- known.
 --
--- Fields that are there stay. If the hash of an inbox was lost, what its owner thinks of
--- others is put back from the owner's relations, so that no blocked user may write again.
+-- Fields that are there stay. If the hash of an inbox was lost, the script restores the
+-- marks and the guard from the owner's relations, so that no blocked user can write: see
+-- guard.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the log; of an inbox KEYS[3] its owner's relations
 -- ARGV[1] a new epoch, ARGV[2] the genesis entry as stored, ARGV[3] '1' for an inbox

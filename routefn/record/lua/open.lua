@@ -1,4 +1,5 @@
--- Makes a number the live session of a device, if it may be.
+-- Makes the session with a number the live one of a device, if the number is still good
+-- for that.
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log
 -- ARGV[1] device; ARGV[2] number, 0 to issue one; ARGV[3] the number up to which it may
@@ -30,19 +31,19 @@ local void = voidTo(head[10], head[11], head[6])
 local number, displaces = tonumber(ARGV[2]), tonumber(ARGV[3])
 if number == 0 then number = nextNumber(issued) end
 
--- If the number is live already, it is the same connection. Its node has reported it
--- twice, or has taken it up again after a restart. Its ticket names one node, so no
--- other node can have it.
+-- If the session is live already, this is the same connection: its node has reported it
+-- twice, or has taken it up again after a restart. The ticket of a session names one
+-- node, so no other node can have the connection.
 local again = live == number and string.match(mine, '^[^\t]*\t%d+\t[^\t]*\t([^\t]*)\t') == ARGV[4]
 local verdict = 'ok'
 if number <= math.max(closed, void or 0) or (live and number <= live and not again) then
   verdict = 'superseded'
 elseif not again and ARGV[7] ~= '0' and clock() - number > tonumber(ARGV[7]) then
-  verdict = 'expired' -- a number is the clock when it was issued, or above it
+  verdict = 'expired' -- a number is never below the clock at its issue
 elseif live and not again and displaces ~= -1 and displaces < live then
-  -- A live number below the one that the ticket names was displaced before the ticket
-  -- was made. It is live again because a failover forgot that, so it may be displaced,
-  -- too.
+  -- A live session whose number is below the one that the ticket names was displaced
+  -- before the ticket was made. A failover forgot that, so the session is live again, and
+  -- may be displaced once more.
   verdict = 'other'
 end
 local answer = {verdict, digits(number), again and '' or mine, head[1], tonumber(head[2] or 0), length,
@@ -62,7 +63,7 @@ local stay, leave = part(lines, gone)
 stay[#stay + 1] = table.concat({device, digits(number), ARGV[5], ARGV[4], ARGV[6]}, '\t')
 redis.call('HSET', KEYS[2], 'live', table.concat(stay, '\n'), 'last', ARGV[4],
   'issued', digits(math.max(issued, number)), 'devices', seenText(seen))
-if void then redis.call('HSET', KEYS[2], 'out:' .. device, digits(void)) end -- because it will have a cursor, and then out does not count for it
+if void then redis.call('HSET', KEYS[2], 'out:' .. device, digits(void)) end -- the device gets a cursor now, and the field out counts only for devices without one
 if live and not again then redis.call('HSET', KEYS[2], 'closed:' .. device, digits(live)) end
 if ARGV[10] and not string.find('\n' .. answer[8], '\n' .. ARGV[10] .. '\t', 1, true) then
   local at, key = ARGV[12], ARGV[13]
@@ -72,9 +73,9 @@ if ARGV[10] and not string.find('\n' .. answer[8], '\n' .. ARGV[10] .. '\t', 1, 
   redis.call('HSET', KEYS[2], 'cur:' .. device, answer[8])
 end
 
--- An inbox of an earlier version has devices that are not listed. So has an inbox with
--- more fields than three per device, 28 and the marks: then a route of an earlier version
--- is writing to it.
+-- An inbox of an earlier version has devices that are not listed. An inbox has them, too,
+-- if it has more fields than 28, the marks, and three per device: then a route of an
+-- earlier version is writing to it.
 local import = head[14] or not head[12] or redis.call('HLEN', KEYS[2]) > 3 * limit + 28 + tonumber(head[17] or 0)
 if import and not head[14] then redis.call('HSET', KEYS[2], 'import', '0') end
 answer[12], answer[13] = table.concat(leave, '\n'), (more or import) and '1' or ''

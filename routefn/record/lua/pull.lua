@@ -1,7 +1,8 @@
--- Reads a piece of a log behind a position. It changes nothing but the field read, if the
--- reader has fetched what stands before the position: see fetched.lua. Of a group's log a user
--- may read from the entry by which they joined to the one by which they left. For them
--- it is as if earlier entries were trimmed, and later ones not written yet.
+-- Reads a piece of a log behind a position. If the reader has fetched what stands before
+-- the position, it writes the field read, see fetched.lua; it changes nothing else. Of a
+-- group's log a user may read from the entry by which they joined to the one by which
+-- they left. The answer treats earlier entries as trimmed, and later ones as not written
+-- yet.
 --
 -- KEYS[1] list, KEYS[2] hash of the log
 -- ARGV[1] number of the position, 0 for the beginning; ARGV[2] its epoch; ARGV[3] its
@@ -19,11 +20,11 @@ local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'read')
 if length == 0 or not head[1] then return {'nolog'} end
 local base, after = tonumber(head[2] or 0), tonumber(ARGV[1])
-local first = base -- the user may read entries with higher numbers
+local first = base -- the user may read the entries with numbers above this one
 
--- Returns whether the position is in the log, as far as can be told. A failover may
--- have lost the end of the log. Then the position may be behind the entry by which the
--- user left, and not in the log.
+-- Returns whether the position is in the log, as far as can be told. If a failover lost
+-- the end of the log, the position may be behind the entry by which the user left, and
+-- yet not in the log.
 local function stands()
   if head[1] ~= ARGV[2] or after > base + redis.call('LLEN', KEYS[1]) then return false end
   local at = after > base and redis.call('LINDEX', KEYS[1], after - base - 1)
@@ -50,7 +51,7 @@ if after > 0 and (after > base + length or not stands()) then
   return answer
 end
 if ARGV[11] == '1' and head[3] and after > tonumber(head[3]) then
-  redis.pcall('HSET', KEYS[2], 'read', ARGV[1]) -- a full memory does not keep anybody from reading
+  redis.pcall('HSET', KEYS[2], 'read', ARGV[1]) -- pcall: reading works even if the memory is full
 end
 
 local place, before = math.max(first, after) - base, nil

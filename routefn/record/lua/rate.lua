@@ -7,13 +7,13 @@ local function furthest(every, burst)
   return math.max(burst, 1000) * every
 end
 
--- Takes a cost, in units, from a budget. The parameter whole is the budget, or nil. One
--- unit is back after as many us as every says, and burst is how many units a full
--- budget has. A cost above burst is taken only from a full budget, which is then in
--- debt. Returns the budget and nil if the cost was taken. Otherwise returns the budget
--- and the ms after which the cost can be taken. A budget that is too far in debt is wrong,
--- and counts as an empty one: the clock jumped back since it was written, or a route died
--- before it took a surplus back.
+-- Takes a cost, in units, from a budget. The parameter whole is the budget, or nil. every
+-- says after how many us one unit is back, and burst is how many units a full budget has.
+-- A cost above burst is taken only from a full budget, which is then in debt. Returns the
+-- budget and nil if the cost was taken. Otherwise returns the budget and the ms after
+-- which the cost can be taken. A budget that is too far in debt is wrong, and counts as
+-- an empty one. Either the clock jumped back since it was written, or a route died before
+-- it took a surplus back.
 local function spend(whole, now, cost, every, burst)
   local room = burst * every
   whole = math.max(tonumber(whole or nil) or 0, now)
@@ -24,11 +24,12 @@ local function spend(whole, now, cost, every, burst)
   return whole + cost * every, nil
 end
 
--- Returns whether the budget of messages in a user's hash is too far in debt because two
--- routes have added the time since its last use, and one of them takes it back right now.
--- Such a budget must not be corrected: what is taken back would make it a full one. That
--- takes some ms. After a second that nobody took it back, the route has died, and the
--- answer is false. The hash has the us since when the budget is wrong in the field astray.
+-- Returns whether a route is correcting the budget of messages in a user's hash right
+-- now. That is so for some ms after two routes have both added the time since its last
+-- use: the budget is too far in debt until one of them takes its addition back. A script
+-- must not correct such a budget, because the taking back would then make it a full one.
+-- If that has not happened after a second, the route has died, and the answer is false.
+-- The field astray of the hash has the time in us since when the budget is wrong.
 local function astray(hash, whole, now, every, burst)
   if (tonumber(whole or nil) or 0) <= now + furthest(every, burst) then return false end
   local since = tonumber(redis.call('HGET', hash, 'astray') or nil)

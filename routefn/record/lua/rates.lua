@@ -1,11 +1,11 @@
--- Prelude: the budgets of a group, one line each: a member, or 0 for the group's own,
--- TAB and the budget. A full budget has no line. So there are no more lines than
--- messages within the burst of a group. Needs rate.lua.
+-- Prelude: the budgets of a group, one line each: a member's id, or 0 for the group's own
+-- budget, TAB and the budget. A full budget has no line. So there are no more lines than
+-- messages in the burst of a group. Needs rate.lua.
 
--- Returns the budgets in a text, at the time now, in ms. ARGV[at] has the us after
--- which one message is back in the group's own budget, and ARGV[at + 1] how many
--- messages that has when it is full, or 0 if there is no rate. ARGV[at + 2] and ARGV[at
--- + 3] have the same for a member's budget.
+-- Returns the budgets in a text, at the time now, in ms. ARGV[at] says after how many us
+-- one message is back in the group's own budget. ARGV[at + 1] says how many messages that
+-- budget has when it is full, or 0 if there is no rate. ARGV[at + 2] and ARGV[at + 3] say
+-- the same of a member's budget.
 local function ratesOf(text, now, at)
   local rates = {now = now * 1000, of = {}, spent = false,
     every = tonumber(ARGV[at]), burst = tonumber(ARGV[at + 1]),
@@ -14,8 +14,7 @@ local function ratesOf(text, now, at)
   return rates
 end
 
--- Keeps a budget that was not enough, because spend may have corrected it, and returns
--- wait.
+-- Stores a budget that was not enough, because spend may have corrected it. Returns wait.
 local function refused(rates, whose, whole, wait)
   rates.of[whose], rates.spent = whole, true
   return wait

@@ -22,7 +22,8 @@ local now, logins = clock(), loginsIn(head[5])
 local login = logins[device]
 local chain = login and takeChain(login, number)
 if not chain then
-  -- The login gave its place to others of the device, or the store has lost it.
+  -- Other logins of the device have pushed this one out of the list, or the store has
+  -- lost it.
   local lost = number > issued or head[6] and math.abs(now - head[6]) < tonumber(ARGV[7])
   if not lost then return {'void'} end
   chain = newChain(number, generation)
@@ -32,10 +33,10 @@ if not chain then
   end
 end
 local recent = math.abs(now - chain.at) < tonumber(ARGV[6])
-if generation >= chain.generation then -- above it where the store lost the last uses
+if generation >= chain.generation then -- above chain.generation if the store lost the last uses
   chain.generation, chain.used, chain.at, recent = generation + 1, ARGV[5], now, true
 elseif generation == chain.generation - 2 and recent then
-  return {'early'} -- perhaps a copy of a request, which a network held up
+  return {'early'} -- this may be a copy of a request that a network held up
 elseif generation < chain.generation - 1 or chain.used ~= ARGV[5] then
   return {'replayed'}
 end
@@ -44,7 +45,7 @@ if ARGV[9] ~= '0' then
   local full, wait = spend(head[7], now * 1000, 1, tonumber(ARGV[8]), tonumber(ARGV[9]))
   budget = {'rate:refreshes', digits(full)}
   if wait then
-    redis.call('HSET', KEYS[1], unpack(budget)) -- which spend may have mended
+    redis.call('HSET', KEYS[1], unpack(budget)) -- spend may have corrected the budget
     return {'limited', wait}
   end
 end

@@ -1,8 +1,8 @@
--- Ends sessions of a user. Live sessions end, and every number, ticket and token that
--- their devices got until now becomes void for good. It does for several devices what
--- logout.lua does for one.
+-- Ends sessions of a user. It does for several devices what logout.lua does for one: live
+-- sessions end, and every number, ticket and token that the devices got until now becomes
+-- void for good.
 --
--- It always writes, even if only a value that is there: see append.lua.
+-- It always writes, if need be a value that is there already: see append.lua.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device whose session ends, or '' for all devices; ARGV[2] device whose
@@ -41,7 +41,7 @@ else
   gone[ARGV[2]] = nil
 end
 
--- logout.lua says why last is above all these numbers.
+-- logout.lua says why last must be above all these numbers.
 local last, now = math.max(tonumber(head[2] or 0), clock(), tonumber(ARGV[4]) or 0), clock()
 for name in pairs(gone) do
   local closed = redis.call('HGET', KEYS[1], 'closed:' .. name)
@@ -61,9 +61,9 @@ local stay, leave = part(lines, gone)
 redis.call('HSET', KEYS[1], 'issued', digits(last), 'live', table.concat(stay, '\n'))
 if seen then redis.call('HSET', KEYS[1], 'devices', seenText(seen)) end
 if floor then
-  -- The caller's device may be one that never connected. If it is spared, it gets a
-  -- field of its own, unless the hash has too many fields: otherwise a caller could
-  -- make any number of them.
+  -- The caller's device may be one that never connected. If its session stays, it gets a
+  -- field of its own, unless the hash has too many fields. Without that bound, a caller
+  -- could make any number of fields.
   local asks = ARGV[3]
   if asks ~= '' and not gone[asks] and redis.call('HLEN', KEYS[1]) < tonumber(ARGV[6]) + tonumber(head[7] or 0) then
     local own = redis.call('HMGET', KEYS[1], 'out:' .. asks, 'out')

@@ -1,6 +1,6 @@
 -- Gives users roles in a group, or in the system, which is the group of everyone. The
--- caller has judged whether that is allowed, by the roles that the group had with a
--- certain version. If roles have changed since, nothing changes.
+-- caller has judged whether that is allowed, by the roles of the group, which have a
+-- version. If the roles have another version by now, nothing changes.
 --
 -- KEYS[1] hash of the group's log
 -- ARGV[1] version of the roles; ARGV[2] the user who must belong to the group, or '';

@@ -1,19 +1,19 @@
--- Prelude: the places of the inbox in KEYS[1], for messages that wait: no device of its
--- owner has fetched them. See full.go. Needs contact.lua.
+-- Prelude: the places of the inbox in KEYS[1]. A message takes a place while it waits,
+-- which means that no device of the owner has fetched it. See full.go. Needs contact.lua.
 --
 -- While so few entries wait that no sender can hold too many places, nothing is counted.
--- Beyond that, the hash KEYS[3] has the counts: a field for each sender whose messages
--- wait, with their number, which is below zero for a stranger. Its other fields are epoch;
--- from and to, which say that the entries above from and up to to are counted; and the
--- sums all and strangers.
+-- Otherwise the hash KEYS[3] has the counts. Each sender whose messages wait has a field
+-- with their number, which is negated for a stranger. The other fields are epoch, the
+-- sums all and strangers, and the numbers from and to: the entries above from, up to and
+-- with to, are counted.
 
 local function whole(n)
   return string.format('%.0f', n)
 end
 
 -- Returns the room of an inbox. Entries up to the number lower do not wait; newest is the
--- number of the last entry. The fields places, sender and strangers are numbers of places:
--- see limit.Places. life is for how many ms the counts are kept.
+-- number of the last entry. places, sender and strangers say how many places there are:
+-- see limit.Places. life says for how many ms the counts are kept.
 local function roomOf(owner, epoch, base, lower, newest, places, sender, strangers, life)
   return {owner = owner, epoch = epoch, base = base,
     lower = math.max(base, lower), newest = newest, places = tonumber(places), sender = tonumber(sender),
@@ -23,10 +23,10 @@ end
 -- Returns whether an entry is somebody else's message to the owner.
 local function received(owner, stored)
   local from = string.match(stored, '^%d+')
-  return from ~= owner and from ~= '0' and from -- the first entry of a log is of 0
+  return from ~= owner and from ~= '0' and from -- the first entry of a log has the sender 0
 end
 
--- Returns the count of a sender, as the hash has it. It is 0 if there is none.
+-- Returns the count of a sender, as the hash has it, or 0 if the sender has none.
 local function countOf(tally, from)
   local n = tally.of[from]
   if not n then
@@ -46,7 +46,7 @@ local function add(room, from, n)
   if stranger then tally.strangers = tally.strangers + n end
 end
 
--- Counts the entries above from and up to to: n each.
+-- Adds n to the counts for each entry above from, up to and with to.
 local function addAll(room, from, to, n)
   while from < to do
     local chunk = redis.call('LRANGE', KEYS[1], from - room.base, math.min(from + 50, to) - room.base - 1)
@@ -59,8 +59,8 @@ local function addAll(room, from, to, n)
   end
 end
 
--- Reads the counts, and brings them up to date: without entries that do not wait any
--- longer, and with new ones. So each entry is counted once, and later once more.
+-- Reads the counts, and brings them up to date: it adds new entries, and takes away those
+-- that do not wait any longer. So each entry is read twice in all.
 local function recount(room)
   local kept = redis.call('HMGET', KEYS[3], 'epoch', 'from', 'to', 'all', 'strangers')
   local from, to = tonumber(kept[2] or 0), tonumber(kept[3] or 0)
@@ -96,8 +96,8 @@ local function keepCounts(room)
   redis.call('PEXPIRE', KEYS[3], room.life)
 end
 
--- Returns whether the inbox has a place for one more message of a sender. The caller must
--- append that message then. The owner always has one.
+-- Returns whether the inbox has a place for one more message of a sender. If so, the
+-- caller must append that message. The owner always has a place.
 local function admit(room, from)
   local mine = from == room.owner
   if not mine and room.newest - room.lower >= room.sender then

@@ -1,5 +1,5 @@
--- Changes the user's list of groups as the group has decided about an intent, and
--- removes the intent. If the intent is not there, it was settled already. Then nothing
+-- Removes an intent about which the group has decided, and changes the user's list of
+-- groups accordingly. If the intent is not there, it was settled before. Then nothing
 -- changes, but the script writes the version again: see append.lua.
 --
 -- KEYS[1] hash of the user's log

@@ -1,7 +1,7 @@
--- Answers whether entries that were read are still at their places in the log. It
--- always writes: see append.lua. It writes a time to live of 30 years, which it takes
--- back in the same step. That changes nothing and needs no memory, so a full store does
--- not refuse it.
+-- Answers whether entries that were read are still at their places in the log. It always
+-- writes: see append.lua. What it writes is a time to live of 30 years, which it takes
+-- back in the same step. That changes nothing and needs no memory, so even a store whose
+-- memory is full accepts it.
 --
 -- KEYS[1] list, KEYS[2] hash of the log
 -- ARGV[1] epoch; ARGV[2] number and ARGV[3] key of the log's end; ARGV[4] number of the

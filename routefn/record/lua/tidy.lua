@@ -1,6 +1,6 @@
--- Brings the devices of an inbox within their bound, one step per call. It lists
--- devices that have fields in the hash and are not listed, as in an inbox of an earlier
--- version. It forgets the devices beyond the bound.
+-- Brings the devices of an inbox within their bound, one step per call. An inbox of an
+-- earlier version has devices with fields in the hash that are not listed: the script
+-- lists them. Then it forgets the devices beyond the bound.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] how many devices to keep, ARGV[2] about how many fields to look at

@@ -1,6 +1,6 @@
--- Judges a token, and takes what its request costs from budgets of the user: from all of
--- them, or from none. It changes nothing else. While the store's memory is full, requests
--- that only read still work, and nothing is taken.
+-- Judges a token, and takes the cost of the request from budgets of the user: from all of
+-- them, or from none. It changes nothing else. While the store's memory is full, it takes
+-- nothing, so that requests that only read still work.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device, ARGV[2] number, ARGV[3] expiry of the token; then four values for
@@ -22,7 +22,7 @@ for i = 4, #ARGV, 4 do
   local whole, wait = spend(head[3 + i / 4], now, cost, every, burst)
   whole = string.format('%.0f', whole)
   if wait then
-    redis.pcall('HSET', KEYS[1], ARGV[i], whole) -- which spend may have mended
+    redis.pcall('HSET', KEYS[1], ARGV[i], whole) -- spend may have corrected the budget
     return {'limited', wait, ARGV[i]}
   end
   taken[ARGV[i]] = whole

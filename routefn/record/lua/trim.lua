@@ -1,12 +1,12 @@
 -- Removes entries from the beginning of a log: those above a count, and those that are
--- too old. An entry is too old if it is so by this server's clock and by another one.
--- So nothing is removed too early while one of the two is wrong. The newest entry
--- stays. The base grows by the number of removed entries, so that all others keep their
--- numbers. No other script shortens a list.
+-- too old by two clocks, this server's and another one. So while one of the two is wrong,
+-- nothing is removed too early. The newest entry stays. The base of the log grows by the
+-- number of removed entries, so that all others keep their numbers. No other script
+-- shortens a list.
 --
--- In an inbox that can be full, no entry above the count is removed as long as it waits:
--- see room.lua. An entry of the owner does not wait. In another inbox, the count removes
--- entries that wait, too.
+-- An entry waits while no device of the owner has fetched it: see room.lua. Entries of
+-- the owner do not wait. In an inbox that can be full, the count removes no entry that
+-- waits. In another inbox it does.
 --
 -- KEYS[1] list, KEYS[2] hash of the log; of an inbox that can be full: KEYS[3] its counts,
 -- KEYS[4] the users to whom its owner wrote
@@ -49,7 +49,7 @@ local drop = bounded and epoch and math.max(0, math.min(over, read - base)) or o
 local bound = drop + tonumber(ARGV[4])
 local oldest, size = nil, 2
 while not oldest and drop < length - 1 and drop < bound do
-  size = math.min(2 * size, 64) -- either few entries are old, or many
+  size = math.min(2 * size, 64) -- most often few entries are old; otherwise many are
   for _, stored in ipairs(redis.call('LRANGE', KEYS[1], drop, drop + size - 1)) do
     local t = timeOf(stored)
     local old = t ~= nil and t < cutoff

@@ -1,10 +1,10 @@
 -- Prelude: which tokens and tickets are void because their device was logged out.
 
 -- Returns the number up to which the tokens and tickets of a device are void, or nil if
--- it was never logged out. own is the device's field out:DEVICE, and floor is the field
--- out. A device without a cursor never connected, or was forgotten. All such devices
--- share the field out: if one is logged out, that counts for all of them. So a caller
--- who invents names of devices makes no fields.
+-- it was never logged out. own is the value of the device's field out:DEVICE, and floor
+-- the value of the field out. A device without a cursor never connected, or was
+-- forgotten. All such devices share the field out: if one is logged out, that counts for
+-- all of them. So a caller who invents names of devices cannot fill the hash with fields.
 local function voidTo(own, floor, cursor)
   return tonumber(own or (not cursor and floor) or nil)
 end

@@ -1,5 +1,5 @@
--- Marks an account as being erased, unless it has changed since it was read, or unless
--- the job that erases it may be over.
+-- Marks an account as being erased. It does nothing if the account has changed since it
+-- was read, or if the job that erases it may be over.
 --
 -- KEYS[1] key of the name
 -- ARGV[1] the value that was read, ARGV[2] the new value, ARGV[3] the clock in ms after

@@ -1,9 +1,8 @@
 -- Prelude: the addresses that an account knows, one line each, the latest first: digest
 -- SPACE ms of the latest login SPACE number of the address's bucket, see bucket.lua.
 
--- Returns the addresses in text that were seen within the last life ms. The first
--- result has all but the address that has one of the digests. The second result is that
--- address, or nil.
+-- Returns those addresses in text that were seen within the last life ms. The second
+-- result is the one with one of the digests, or nil. The first result has all others.
 local function addresses(text, now, life, digests)
   local others, mine = {}, nil
   for digest, seen, full in string.gmatch(text or '', '(%S+) (%d+) (%d+)') do
@@ -15,8 +14,8 @@ local function addresses(text, now, life, digests)
   return others, mine
 end
 
--- Returns the text of the address first, if it is not nil, and of others, with most
--- lines at most.
+-- Returns a text with the address first, unless that is nil, and then others. The
+-- parameter most bounds the number of lines.
 local function textOf(first, others, most)
   local lines = {}
   local function add(a)
@@ -27,7 +26,7 @@ local function textOf(first, others, most)
   return table.concat(lines, '\n')
 end
 
--- Returns a set of the ARGV from the index first on.
+-- Returns the set of the arguments from ARGV[first] on.
 local function setOf(first)
   local set = {}
   for i = first, #ARGV do set[ARGV[i]] = true end

@@ -1,5 +1,5 @@
--- Takes a token for one password that somebody shows for an account. If the account
--- knows the address, and the address's own bucket has a token, it takes that one.
+-- Takes a token for one password that somebody shows for an account. If the account knows
+-- the address, and the bucket of that address has a token, the script takes this one.
 -- Otherwise it takes one from the bucket that all strange addresses share.
 --
 -- KEYS[1] hash of the tries at the account

@@ -1,6 +1,6 @@
--- Changes who may write to a user, who may add the user to groups, and who finds the user
--- by the id. Each of the three is 'everyone', 'contacts', 'nobody', or '-' if the user has
--- not said so.
+-- Changes three words that say who may write to a user, who may add the user to groups,
+-- and who finds the user by the id. Each word is 'everyone', 'contacts', 'nobody', or '-'
+-- if the user has not decided.
 --
 -- KEYS[1] hash of the user's log, KEYS[2] the user's relations, KEYS[3] see setChoosy
 -- ARGV[1] to ARGV[3] the three words, '' for one that stays

@@ -1,5 +1,5 @@
--- Changes what a user thinks of another one. It always writes, even if only a value that is
--- there already: see append.lua.
+-- Changes the relation of a user to another one: see relation.lua. It always writes, if
+-- need be a value that is there already: see append.lua.
 --
 -- KEYS[1] hash of the user's log, KEYS[2] the user's relations, KEYS[3] see setChoosy
 -- ARGV[1] what to do, a name in steps; ARGV[2] the other user; ARGV[3] a text; ARGV[4] the
@@ -51,7 +51,7 @@ local steps = {
   accepted = function() return (state == 'outgoing' or state == 'contact') and become('contact') end,
   -- One of the two asks no longer.
   withdraw = function() return state == 'contact' or become('') end,
-  -- One of the two ends what there is.
+  -- One of the two ends the relation or the request.
   drop = function() return become('') end,
   remark = function()
     r.remark = ARGV[3]
@@ -63,7 +63,8 @@ if not steps[ARGV[1]]() then
   return {'refused', state}
 end
 
--- Counts a step from one word to another; returns whether there is a place.
+-- Counts a change of state from one word to another. Returns false if there would be more
+-- of the new state than allowed.
 local function move(from, to)
   if from == to then return true end
   if n[from] then n[from] = math.max(0, n[from] - 1) end

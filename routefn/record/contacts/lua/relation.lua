@@ -1,13 +1,14 @@
--- Prelude: what a user thinks of others. The user's relations, a hash, have all of it. The
--- hash of the user's inbox has what the step that stores a message must check: see
+-- Prelude: the relations of a user: which others are blocked, contacts, or asked to be
+-- that. A hash, "the user's relations", has all of them. The step that stores a message
+-- must check some of this, so the hash of the user's inbox has that part, too: see
 -- guard.lua. Needs guard.lua.
 --
--- A field of the relations is the id of another user, with the ms since when that one is blocked
--- or '', TAB the state, TAB the ms since when it is so, TAB a remark, TAB the text of a
--- request. The state is 'contact', 'incoming' if the other one asks to be a contact,
--- 'outgoing' if the user asks, or ''. Two more fields are n, which has the numbers of the
--- blocked, contacts, incoming and outgoing; and may, which has three words, see consent.lua,
--- and the ms when the first one changed.
+-- A field of the relations is named after the id of another user. Its value is: the ms
+-- since when that user is blocked, or ''; TAB the state; TAB the ms since when the state
+-- is that; TAB a remark; TAB the text of a request. The state is 'contact', 'incoming' if
+-- the other one asks to be a contact, 'outgoing' if the user asks, or ''. There are two
+-- more fields: n has how many users are blocked, contacts, incoming and outgoing; may has
+-- three words, see consent.lua, and the ms when the first one changed.
 
 local function relationOf(text)
   local blocked, state, since, remark, words = string.match(text or '', '^(%d*)\t(%a*)\t(%d*)\t([^\t]*)\t([^\t]*)$')
@@ -26,9 +27,9 @@ local function numbersOf(text)
     incoming = tonumber(incoming or 0), outgoing = tonumber(outgoing or 0)}
 end
 
--- Writes what follows from the number of blocked users and from the text of may into the
--- hash of an inbox: the guard, and the fields add and find, which have the second and the
--- third word of may.
+-- Writes three fields into the hash of an inbox: the guard, which follows from the number
+-- of blocked users and the first word of may; and add and find, the second and the third
+-- word.
 local function setGuard(hash, blocked, may)
   local words = {}
   words.add, words.find = string.match(may or '', '^%S+ (%S+) (%S+) ')
@@ -49,9 +50,10 @@ local function setGuard(hash, blocked, may)
   end
 end
 
--- Writes a key that is '1' if a user blocks somebody or has said who may add them to groups.
--- So all others are passed over without a look at their inboxes. The key is never removed,
--- because a script is refused for a missing key while its slot moves to another server.
+-- Writes a key that is '1' if a user blocks somebody or has said who may add them to
+-- groups. So routes need not look at the inboxes of all other users. The key is never
+-- removed, because a server refuses a script for a missing key while the slot moves to
+-- another server.
 local function setChoosy(key, blocked, may)
   redis.call('SET', key, (blocked > 0 or string.find(may or '', '^%S+ %a+ ')) and '1' or '0')
 end

@@ -1,4 +1,4 @@
--- Cancels a delayed message, unless it was taken to be fired. Cancelling it again gets
+-- Cancels a delayed message, unless a route has taken it to fire it. A second call gets
 -- the same answer.
 --
 -- KEYS[1] due, KEYS[2] messages of the shard, KEYS[3] pending, KEYS[4] outcomes of the

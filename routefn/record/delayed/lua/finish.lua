@@ -1,5 +1,4 @@
--- Removes a message that was fired or dropped. If that was done before, it changes
--- nothing.
+-- Removes a message that was fired or dropped. If it was removed before, nothing changes.
 --
 -- KEYS[1] due, KEYS[2] messages of the shard, KEYS[3] pending, KEYS[4] outcomes of the
 -- sender

@@ -1,10 +1,11 @@
--- Stores a message to be sent later. If the sender has scheduled a message with this
--- id, it changes nothing, whatever the message says, but still writes: see append.lua.
+-- Stores a message to be sent later. If the sender has scheduled a message with this id
+-- before, even one with another content, the script changes nothing, but still writes:
+-- see append.lua.
 --
--- Messages that are due in the same millisecond get scores that differ by 1/1024, in
--- the order in which they come. So they are fired in that order. If there are more than
--- 1,024 of them, their keys decide. The numbers of Redis are exact enough for that
--- until the year 2109.
+-- Messages that are due in the same millisecond get scores that differ by 1/1024, in the
+-- order in which they come. So they are fired in that order. If there are more than 1,024
+-- of them, the order of the rest is that of their keys. The numbers of Redis are exact
+-- enough for that until the year 2109.
 --
 -- KEYS[1] due, KEYS[2] messages of the shard, KEYS[3] pending, KEYS[4] outcomes of the
 -- sender

@@ -1,6 +1,6 @@
--- Empties the inbox of a user whose account is being erased. All that the user's slot has
--- goes, and all sessions, tokens and tickets end with it. What stays for a while is a hash
--- that says so: without an epoch, and with a field by which make.lua makes no inbox again.
+-- Empties the inbox of a user whose account is being erased. All data in the user's slot
+-- goes, and so all sessions, tokens and tickets end. Only a hash stays for a while. It
+-- has no epoch, and a field that forbids make.lua to make the inbox again.
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log, then all other keys of the user's slot
 -- ARGV[1] for how many ms the hash stays, which is longer than tokens live; ARGV[2] '1' if

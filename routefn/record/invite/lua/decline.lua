@@ -10,6 +10,6 @@ if mine and #lines > 0 then
 elseif mine then
   redis.call('HDEL', KEYS[1], 'invited')
 elseif head[2] then
-  redis.call('HSET', KEYS[1], 'epoch', head[2]) -- it always writes: see append.lua
+  redis.call('HSET', KEYS[1], 'epoch', head[2]) -- the script always writes: see append.lua
 end
 return {'ok'}

@@ -1,5 +1,5 @@
--- Runs several commands that read, in one step, as a transaction does. A server whose
--- memory is full may refuse any transaction, even one that only reads.
+-- Runs several commands that read, in one step. A transaction would do that, too, but a
+-- server whose memory is full may refuse any transaction, even one that only reads.
 --
 -- KEYS[n] key of the nth command
 -- ARGV for each command: its name, how many arguments follow its key, these

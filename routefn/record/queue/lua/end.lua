@@ -1,5 +1,5 @@
--- Ends jobs that were taken. A job that was brought forward since then stays, because
--- it must be done once more.
+-- Ends jobs that a route has taken. If a job was brought forward after it was taken, it
+-- stays, because it must be done once more.
 --
 -- KEYS[1] due, KEYS[2] jobs, KEYS[3] dead letters of the shard
 -- ARGV[1] failures after which a job is a dead letter; ARGV[2] ms from the first

@@ -6,8 +6,8 @@ local function whole(n)
   return string.format('%.0f', math.floor(tonumber(n)))
 end
 
--- How far a taken message's score is below the time when it was due, in ms. Such a
--- message may be in one of its logs already, so it must stay due even if the store's
+-- When a delayed message is taken, its score is set this many ms below the time when it
+-- was due. It may be in one of its logs already, so it must stay due even if the store's
 -- clock jumps back. The number is small enough that the fractions of a score are kept.
 local below = 2 ^ 42
 

@@ -1,7 +1,7 @@
 -- Takes jobs that are due, in their order, under the lease of the shard. Jobs that an
--- earlier holder took and did not end are still due, so they come first. For delayed
--- messages that holds even if the clock has jumped back. If it takes no job, it
--- releases the lease.
+-- earlier holder of the lease took and did not end are still due, so they come first.
+-- Delayed messages come first even if the clock has jumped back since. If there is no job
+-- to take, the script releases the lease.
 --
 -- KEYS[1] due, KEYS[2] jobs, KEYS[3] lease of the shard
 -- ARGV[1] holder; ARGV[2] how many ms the lease runs; ARGV[3] how many due jobs to
@@ -11,12 +11,13 @@
 -- then five values for each job: key, when it is due, when it was first taken or '0',
 -- payload, how often it has failed}.
 local holder = redis.call('GET', KEYS[3])
--- If the lease seems to run for longer than a lease can, the clock has jumped back
--- since it was given. Its holder may be dead, and the shard would stand still for as
--- long as the jump. So such a lease does not count.
+-- If the lease seems to run for longer than a lease can, the clock has jumped back since
+-- it was given. Such a lease does not count: its holder may be dead, and then the shard
+-- would stand still for as long as the jump.
 if holder and holder ~= ARGV[1] and redis.call('PTTL', KEYS[3]) <= tonumber(ARGV[2]) then return {'held'} end
 local ms = clock()
--- '(' and ms + 1 include the fractions of scores that keep messages of one ms in order.
+-- '(' .. ms + 1 is the bound so that scores of this ms with a fraction are included:
+-- fractions keep the messages of one ms in order.
 local keys = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(ms + 1), 'WITHSCORES', 'LIMIT', ARGV[3], ARGV[4])
 if #keys == 0 then
   if holder then redis.call('DEL', KEYS[3]) end

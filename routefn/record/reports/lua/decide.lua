@@ -1,4 +1,4 @@
--- Closes a report. What stays for a while is who decided what.
+-- Closes a report. For a while it keeps the decision and who made it.
 --
 -- KEYS[1] the open reports, KEYS[2] the report, then the open reports of each user who is
 -- noted in it
@@ -9,7 +9,7 @@
 -- {'changed'}, or {'decided'} if that was somebody else, or another decision.
 local head = redis.call('HMGET', KEYS[2], 'version', 'decision', 'by', 'from', 'group')
 if head[2] then
-  redis.call('HSET', KEYS[2], 'decision', head[2]) -- a write, for which replicas can be waited
+  redis.call('HSET', KEYS[2], 'decision', head[2]) -- changes nothing, but WAIT needs a write of this call
   if head[2] ~= ARGV[4] or head[3] ~= ARGV[3] then return {'decided'} end
   return {'ok', head[4], head[5]}
 end

@@ -10,7 +10,7 @@ local now, life, field = clock(), tonumber(ARGV[6]), 'u:' .. ARGV[2]
 local head = redis.call('HMGET', KEYS[2], 'number', 'count', 'decision', field)
 local number, count = head[1], tonumber(head[2] or nil) or 0
 if number and (head[3] or head[4] or count >= tonumber(ARGV[9])) then
-  redis.call('HSET', KEYS[2], 'number', number) -- a write, for which replicas can be waited
+  redis.call('HSET', KEYS[2], 'number', number) -- changes nothing, but WAIT needs a write of this call
   return {'ok'}
 end
 

@@ -16,24 +16,25 @@ local function split(live, device)
   return number, mine, others
 end
 
--- Returns the number of the session in a text of the field recv:DEVICE, or 0 if there
--- is none. The text has the line of the session, and then one line per log, as cursors.
+-- Returns the number of the session in the text of a field recv:DEVICE, or 0 if there is
+-- none. The text has the line of the session, and then one line per log, with the form of
+-- cursors.
 local function receivedBy(text)
   return tonumber(string.match(text or '', '^[^\t]*\t(%d+)') or 0)
 end
 
--- leftLife is for how many ms after a node reported that a client had left, the client
--- may log out for it, see ack.lua.
+-- After a node has reported that a client left, the client may log out within leftLife ms
+-- to have what it received count as read: see ack.lua.
 local leftLife = 30000
 
--- Returns the time in ms at which a node reported that the client of a text of the field
--- recv:DEVICE had left, or nil if it did not.
+-- Takes the text of a field recv:DEVICE. Returns the time in ms at which a node reported
+-- that the client had left, or nil if no node did.
 local function leftAt(text)
   return tonumber(string.match(text or '', '\nleft\t(%d+)') or nil)
 end
 
--- Returns a number that this user never got: above the last one, and not below the
--- clock. So no number is issued twice, even if a failover forgot the last one.
+-- Returns a new session number: above the user's last one, and not below the clock. So no
+-- number is issued twice, even if a failover forgot the last one.
 local function nextNumber(issued)
   return math.max(tonumber(issued or 0) + 1, clock())
 end

@@ -1,9 +1,9 @@
--- Appends messages that come from elsewhere to a log, in order. It passes over a
--- message that was imported before, or whose key is in the log. In the same step it
--- records eight bytes for each message that it appends. If the log has no other
--- entries, its genesis entry gets the time of the oldest message, so that retention by
--- age counts from there. Otherwise it notes that times in the log are not in order, for
--- find.lua. It always writes, even if only a value that is there: see append.lua.
+-- Appends messages from another system to a log, in order. It passes over a message that
+-- was imported before, or whose key is in the log. To know it later, it records eight
+-- bytes for each message that it appends. If the log has only its genesis entry, that
+-- entry gets the time of the oldest message, so that retention by age counts from there.
+-- Otherwise the script notes for find.lua that times in the log are not in order. It
+-- always writes, if need be a value that is there already: see append.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] record of the messages that were
 -- imported into it, KEYS[4] of a group: its members

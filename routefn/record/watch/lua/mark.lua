@@ -1,4 +1,4 @@
--- Sets marks to the clock of their server.
+-- Sets marks to the time of the server that stores them.
 --
 -- KEYS the marks
 -- Answers {'ok'}.
