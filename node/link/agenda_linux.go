@@ -1,8 +1,8 @@
 package link
 
-// agenda has the links that a loop has to write, in two lines. The line for the turn
-// soon has links with frames of their own, and the line for the turn later has the
-// others. The lines take turns, so neither waits until the other is empty.
+// agenda has the links that a loop has to write, in two lines. One line is for links with
+// frames of their own (soon), and the other one is for the rest (later). The lines
+// alternate, so neither waits until the other is empty.
 type agenda struct {
 	lines [2]line // by turn: soon and later; a link is in at most one of them, and only once
 	last  turn    // the line from which the last link came

@@ -30,7 +30,7 @@ type count struct {
 func NewBatch(packets []*Packet) *Batch {
 	b := &Batch{packets: packets, turn: later}
 	for _, p := range packets {
-		b.turn = b.turn && p.turn() // soon if one packet is soon
+		b.turn = b.turn && p.turn() // b.turn is soon (false) if it is soon for one packet
 		b.count(p.frame.Cmd)
 	}
 	return b

@@ -24,12 +24,12 @@ type Config struct {
 
 	MaxFrame     int           // bytes of an encoded frame; 0: proto.MaxFrame
 	OutboxBytes  int           // bytes that may wait to be written, per link; 0: 256 KiB
-	MaxLinks     int           // if there are so many, a new connection is closed at once; 0: no limit
-	LoginTimeout time.Duration // to the first frame, while many links have sent none; 0: 5 s
-	LoginQuiet   time.Duration // to the first frame, while few links have sent none; 0: LoginTimeout if that is set, else 30 s
-	LoginSlots   int           // links that have sent no frame count as many once there are a quarter of this number; 0: 1024
+	MaxLinks     int           // the largest number of links; above it, a new connection is closed at once; 0: no limit
+	LoginTimeout time.Duration // how long a link may take to its first frame, while many links have sent none; 0: 5 s
+	LoginQuiet   time.Duration // the same, while few links have sent none; 0: LoginTimeout if that is set, else 30 s
+	LoginSlots   int           // if a quarter of this number of links, or more, have sent no frame, they count as many; 0: 1024
 	PerAddress   int           // how many links with unproved peers one address may have; 0: no limit
-	SilentAfter  time.Duration // a logged-in peer that sends nothing for so long is closed; 0: 33 s
+	SilentAfter  time.Duration // the link of a logged-in peer is closed if the peer sends nothing for so long; 0: 33 s
 	StallTimeout time.Duration // how long one write of at most 16 KiB may take; 0: 30 s
 	Linger       time.Duration // how long a link may last after Close; 0: 3 s
 
@@ -38,8 +38,8 @@ type Config struct {
 
 	// TLS makes the port speak TLS too. nil: plain only.
 	TLS *tls.Config
-	// TLSOnly refuses links without TLS by their first bytes, before a ticket is read.
-	// It needs TLS.
+	// TLSOnly makes the server refuse links without TLS. It recognises them by their
+	// first bytes, before it reads a ticket. It needs TLS.
 	TLSOnly bool
 
 	// Proxies has the proxies that may name the address of the client for which they
@@ -48,7 +48,8 @@ type Config struct {
 	// against PerAddress.
 	Proxies sourceip.Proxies
 
-	// Pages judges the Host and the Origin of requests for a WebSocket. nil: any.
+	// Pages judges requests for a WebSocket by their Host and Origin headers. nil:
+	// accepts all.
 	Pages *browser.Guard
 
 	Logger     *slog.Logger          // nil: silent
@@ -59,7 +60,7 @@ type Config struct {
 type Engine uint8
 
 const (
-	EngineAuto     Engine = iota // epoll if the system has it and the listener is TCP's, else portable
+	EngineAuto     Engine = iota // epoll on Linux with a TCP listener, otherwise portable
 	EnginePortable               // a goroutine for each link
 	EngineEpoll                  // a few loops for all links, also with TLS; Linux only
 )
@@ -69,7 +70,7 @@ var engineNames = [...]string{EngineAuto: "auto", EnginePortable: "portable", En
 // String implements flag.Value.
 func (e *Engine) String() string { return engineNames[*e] }
 
-// Set implements flag.Value: the names are auto, portable and epoll.
+// Set implements flag.Value. The names are auto, portable and epoll.
 func (e *Engine) Set(name string) error {
 	i := slices.Index(engineNames[:], name)
 	if i < 0 {

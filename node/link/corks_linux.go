@@ -2,8 +2,8 @@ package link
 
 import "sync/atomic"
 
-// corks delays the waking of writers while callers queue packets. When a caller ends
-// its cork, it writes all frames that were held back, or wakes a writer.
+// corks delays the waking of writers while callers queue packets. When a caller ends its
+// cork, the corks write the frames that were held back, or wake a writer.
 type corks struct {
 	open atomic.Int32 // how many corks there are
 	owed atomic.Bool  // a writer has to be woken at the end of a cork
@@ -18,7 +18,7 @@ func (g *corks) defers() bool {
 		return false
 	}
 	g.owed.Store(true)
-	return g.open.Load() > 0 // if no cork is open any more, the last one may have ended before owed was set
+	return g.open.Load() > 0 // otherwise the last cork may have ended before owed was set, and the caller must wake the writer
 }
 
 func (g *corks) begin() { g.open.Add(1) }

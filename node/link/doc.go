@@ -1,13 +1,13 @@
-// Package link is one connection of a client. It reads frames, writes frames, and
-// pushes back. It knows frames, not users.
+// Package link is one connection of a client. It reads and writes frames, and stops
+// reading if its owner or its outbox needs time. It knows frames, not users.
 //
 // TCP, WebSocket and TLS share one port. The first bytes tell them apart (see
 // sniff.go). For each of them, the owner of a link gets decoded frames and hands over
 // packets.
 //
-// Package ws has the WebSocket protocol, and proxyheader the header of the PROXY protocol.
-// Package outbox has the bytes that a link has to write, records has TLS for the epoll
-// engine, and tcp what the system tells of a socket.
+// Package ws has the WebSocket protocol, and proxyheader the header of the PROXY
+// protocol. Package outbox has the bytes that a link has to write, records has TLS for
+// the epoll engine, and tcp what the system knows of a socket.
 //
 //	a server is made, runs, and ends   server.go, run.go
 //	a link is made, and leaves         admit.go, list.go; too many of one address: meet.go, stranger.go
@@ -22,20 +22,20 @@
 //
 // # Engines
 //
-// A link is the same with both engines, which carry its bytes (the wire and engine
-// types).
+// Two engines can carry the bytes of a link (the types wire and engine). The link is the
+// same with both.
 //
-// The portable engine takes any net.Listener. For each link one goroutine reads. It
-// holds no buffer while it waits on a plain socket. A second goroutine writes, and
-// exists only while bytes wait to be written.
+// The portable engine takes any net.Listener. Each link has a goroutine that reads; it
+// holds no buffer while it waits on a plain socket. A second goroutine writes, and exists
+// only while bytes wait to be written.
 //
 // The epoll engine, on Linux and for TCP, keeps only the descriptor of a socket. So an
-// idle link is a struct of 112 bytes. There is one loop for two processors, and each
-// link belongs to one loop for good. A loop has two goroutines, which keep both
-// processors busy, with one buffer each. The first goroutine reads the links that epoll
-// names. The second goes through the links that have queued frames and writes each
-// once, round after round. Links with frames of their own and links with frames for a
-// whole room take turns.
+// idle link is a struct of 112 bytes. There is one loop for every two processors, and a
+// link never changes its loop. A loop has two goroutines, which keep both processors
+// busy, with one buffer each. The first goroutine reads the links that epoll names. The
+// second goes through the links that have queued frames and writes each once, round after
+// round. Links with frames of their own and links with frames for a whole room take
+// turns.
 //
 // If one read or one cork (Server.Cork) queued frames for few links, and the writing
 // goroutine sleeps, then the goroutine that queued them also writes them. A link that
@@ -47,31 +47,31 @@
 // # TLS
 //
 // A link begins its handshake when the first record of the peer is complete. With the
-// portable engine, a tls.Conn takes the place of the socket. It costs a goroutine and
+// portable engine, a tls.Conn takes the place of the socket. So TLS costs a goroutine and
 // buffers for each link.
 //
 // With the epoll engine, a handshake has a goroutine of its own, which reads the link and
-// ends with the handshake. Only so many handshakes compute at a time as leave half of the
-// processors free. Those that wait for their peers do not count. Afterwards the link is
-// read and written by its loop, like any other. The loop decrypts what it has read, record
-// by record, into one buffer for all its links. It encrypts frames when they are written.
-// The records then wait in the link's outbox, before all frames, until the socket has
-// taken them. So an idle link costs a tls.Conn and some 100 bytes, and no goroutine. The
-// records that TLS itself has to send take the same way. Package records says what TLS
-// keeps, and BenchmarkIdleTLS measures it.
+// ends with the handshake. So that half of the processors stay free, a pool bounds how
+// many handshakes compute at a time. Those that wait for their peers do not count.
+// Afterwards the loop of the link reads and writes it, like any other. The loop decrypts
+// what it has read, record by record, into one buffer for all its links. It encrypts
+// frames when it writes them. The records then wait in the link's outbox, before all
+// frames, until the socket has taken them. The records that TLS itself has to send take
+// the same way. So an idle link costs a tls.Conn and some 100 bytes, and no goroutine.
+// Package records says what TLS keeps, and BenchmarkIdleTLS measures it.
 //
-// If TLS refuses a peer, the link closes, and its last bytes are the alert. A link that
-// has said goodbye ends its sending with the record that says so.
+// If TLS refuses a peer, the link closes, and its last bytes are the alert. After a
+// goodbye, the last bytes are the record that ends our sending.
 //
 // # Descriptors
 //
 // When a descriptor is closed, its number may at once belong to another connection. So
 // the epoll engine uses a link's descriptor only under the link's mu, or in a goroutine
-// that has it pinned (poll.pins). It is closed under mu once the link is closed and
-// nobody has it pinned. Events carry the link's id beside the number, and count only if
-// that link still has the number. Closing a descriptor removes it from epoll only if it
-// has no copies. So when a copy is made (finish.go), the descriptor is removed from
-// epoll at once.
+// that has it pinned (poll.pins). The engine closes the descriptor under mu, once the
+// link is closed and no goroutine has it pinned. An event from epoll carries the link's
+// id beside the descriptor's number. It counts only if that link still has the number.
+// Closing a descriptor removes it from epoll only if it has no copies. So when a copy is
+// made (finish.go), the descriptor is removed from epoll at once.
 //
 // # Reading
 //
@@ -105,11 +105,11 @@
 // goodbye.
 //
 // An owner may ask whether a peer that ended a connection had read everything
-// (Handler.Ending). It had, if the socket took everything, its TCP has acknowledged that,
-// and no reset comes within resetAfter after its end. A copy of the socket is kept for that
-// time. A peer may be faster than the goroutine that writes: it reads the last bytes and
-// closes before that goroutine has recorded them. So the outbox keeps the bytes of such a
-// write until its result is known.
+// (Handler.Ending). That is so if three things are true: the socket took everything, the
+// peer's TCP has acknowledged it, and no reset comes within resetAfter of the end. The
+// link keeps a copy of the socket for that time. A peer may read the last bytes and close
+// the connection before the writing goroutine has recorded that the socket took them. So
+// the outbox keeps the bytes of such a write until its result is known.
 //
 // # Time, goroutines, locks
 //
@@ -117,9 +117,9 @@
 // a login, of silence, of a stalled write, and of a goodbye. Server.Run owns the accept
 // loop, the sweep, and the engine's goroutines, and returns when all have ended.
 //
-// A link's mu is taken while no other lock of this package is held. Under it no owner
-// is called, and no byte is read or written. Under it the epoll engine changes what
-// epoll watches, ends the sending half, and closes descriptors. A loop's mu is taken
-// under that of a link. Handlers run on the goroutine that reads their link, and must
-// not wait. With the epoll engine one goroutine reads many links.
+// A link's mu is taken while no other lock of this package is held. A goroutine that
+// holds it calls no owner, and reads or writes no bytes. The epoll engine holds it while
+// it changes what epoll watches, ends the sending half, or closes a descriptor. A loop's
+// mu is taken while a link's mu is held. Handlers run on the goroutine that reads their
+// link, and must not wait. With the epoll engine one goroutine reads many links.
 package link

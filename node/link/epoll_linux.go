@@ -21,7 +21,7 @@ type epoll struct {
 	ln     *net.TCPListener
 	copied *os.File // a copy of the listener's descriptor, because a net.Listener cannot be polled
 	raw    syscall.RawConn
-	try    func(fd uintptr) bool // e.attempt, bound once so that a call allocates nothing
+	try    func(fd uintptr) bool // e.attempt, made once, so that no call allocates it
 
 	links   table
 	loops   []*loop
@@ -64,8 +64,8 @@ func newEpoll(s *Server, ln *net.TCPListener) (engine, error) {
 	return e, nil
 }
 
-// setOptions sets the options that package net sets. The socket does not inherit them
-// from the listener if it connected before the listener had them.
+// setOptions sets the options that package net sets. A socket inherits them from the
+// listener, but not if it connected before the listener had them.
 func setOptions(fd int) error {
 	for _, o := range []struct{ level, name, value int }{
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},

@@ -10,11 +10,11 @@ import (
 
 // A reset within resetAfter of the end of a peer's sending shows that the peer closed its
 // socket with unread bytes. Some programs, like those in Java, first end their sending
-// and then close. That usually takes them some milliseconds.
+// and then close the socket, usually some milliseconds later.
 const resetAfter = 200 * time.Millisecond
 
-// writtenIn is how long to wait for a write that was under way when its link ended, before
-// the next look. Such a write ends soon, because the socket was closed.
+// If a write was under way when its link ended, judge checks every writtenIn whether it
+// has ended. Such a write ends soon, because the socket was closed.
 const writtenIn = 5 * time.Millisecond
 
 // lastFrame is sent to find out whether the peer has closed its socket: the peer's
@@ -46,7 +46,7 @@ func (l *Link) finish() {
 		l.abort(proto.OK)
 		return
 	}
-	l.server.writers.Add(1) // the link ends before this is done, and Run must wait for it
+	l.server.writers.Add(1) // this goes on after the link has ended, and Run must wait for it
 	l.mu.Lock()
 	w := l.wire
 	l.mu.Unlock()

@@ -91,9 +91,9 @@ func (p *loop) send(l *Link, buf *[chunk]byte) {
 	p.record(l, n, len(b), err)
 }
 
-// begin returns the bytes to write next, and pins the descriptor for that. If s is not nil,
-// it must seal them first. begin returns none if there is nothing to write. Otherwise the
-// caller must call record.
+// begin returns the bytes to write next, and pins the descriptor for the write. If s is
+// not nil, the caller must have s seal the bytes first. If there is nothing to write,
+// begin returns no bytes. Otherwise the caller must call record.
 func (p *loop) begin(l *Link, buf *[chunk]byte) (b []byte, s *secured, fd int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -119,8 +119,8 @@ func (p *loop) begin(l *Link, buf *[chunk]byte) (b []byte, s *secured, fd int) {
 	return b, s, int(l.poll.fd)
 }
 
-// deferLocked leaves frames until the handshake is complete. A link that is closing will
-// never complete it.
+// deferLocked leaves the frames queued until the handshake is complete. It never will be
+// if the link is closing.
 func (p *loop) deferLocked(l *Link) {
 	if l.state == stateClosing {
 		l.out.Drop()
@@ -138,7 +138,7 @@ func (p *loop) record(l *Link, n, offered int, err error) {
 	case failed:
 	case l.state == stateClosed:
 		l.out.Wrote(n)
-		l.stopLocked() // what this write did not take will not be written
+		l.stopLocked() // bytes that this write did not take will not be written
 	default:
 		p.sentLocked(l, n, offered)
 	}
@@ -166,14 +166,15 @@ func (p *loop) sentLocked(l *Link, n, offered int) {
 	}
 }
 
-// owes reports whether TLS has still to end our sending.
+// owes reports whether a link speaks TLS and still has to write the record that ends our
+// sending.
 func owes(l *Link) bool {
 	s := securedOf(l)
 	return s != nil && s.endsLocked()
 }
 
-// restLocked ends the writing of a link that has nothing more to write. A link that is
-// closing has sent its goodbye by then.
+// restLocked ends the writing of a link that has nothing more to write. If the link is
+// closing, the goodbye is written by then.
 func (p *loop) restLocked(l *Link) {
 	l.writing = false
 	if l.state == stateClosing {

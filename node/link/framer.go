@@ -7,8 +7,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// framer cuts a byte stream into length-prefixed frames. Between frames it keeps
-// nothing. While a frame is incomplete, a value of the type partial takes its place.
+// framer cuts a byte stream into length-prefixed frames. Between frames it keeps nothing.
+// While a frame is incomplete, a value of the type partial replaces the framer.
 type framer struct{}
 
 func (framer) push(l *Link, b []byte) error {

@@ -30,18 +30,18 @@ type Handler interface {
 	// Ending is called when the peer has ended its sending. It is called before Closed,
 	// unless the link was closing. The function that it returns is called once, soon
 	// after Closed and perhaps on another goroutine. Its argument says whether the peer
-	// had read everything that it was sent. The function is not called if the peer had
-	// reset the connection instead, which only a race can hide. Ending may return nil.
+	// had read everything that it was sent. The function is not called if a reset by the
+	// peer was noticed. In rare cases a reset is noticed too late. Ending may return nil.
 	Ending() (tell func(read bool))
 }
 
-// state is the state of a link. It only grows.
+// state is the state of a link. It only changes to a higher value.
 type state uint8
 
 const (
 	stateOpen    state = iota
 	stateClosing       // takes no packets, writes what waits, then its goodbye
-	stateClosed        // the socket is closed or about to be
+	stateClosed        // the socket is closed, or will be at once
 )
 
 // flow tells whether frames go to the peer of an open link.
@@ -70,9 +70,9 @@ type Link struct {
 	id      uint64
 	handler Handler
 
-	// since is the time, in the sweep's ms, from which the sweep judges the link. At
-	// first it is the time when the link was accepted. After the first frame, it is the
-	// time of the peer's last byte. At the end, it is the time when closing began.
+	// since is the time from which the sweep judges the link, in ms of the sweep's clock.
+	// At first it is the time when the link was accepted. After the first frame, it is
+	// the time of the peer's last byte. At the end, it is the time when closing began.
 	since atomic.Int64
 
 	late int32 // how many bytes came after Close; owned by the reader
@@ -101,7 +101,7 @@ type input interface {
 	push(l *Link, b []byte) error
 }
 
-// wire carries the bytes of links: one of the two engines. Its methods do not
+// wire carries the bytes of links. Each of the two engines has one. Its methods do not
 // block.
 type wire interface {
 	// flush writes the link's frames soon, or closes the sending half. It is called
@@ -118,7 +118,8 @@ type wire interface {
 	// keep returns a copy of the socket of a link that is about to end. Only the
 	// goroutine that reads the link may call it.
 	keep(l *Link) tcp.Copy
-	// peer returns the peer's address, and local ours. They are empty when the link has ended.
+	// peer returns the peer's address, and local returns ours. They are empty when the
+	// link has ended.
 	peer(l *Link) net.Addr
 	local(l *Link) net.Addr
 }
@@ -234,9 +235,9 @@ func (l *Link) resumeLocked() {
 	}
 }
 
-// Close ends the link. It lets the waiting frames be written, and then a goodbye with
-// the code and a sentence for people. An empty sentence stands for the code's own. Only
-// the first call counts.
+// Close ends the link. Before that, the waiting frames are written, and then a goodbye
+// with the code and a sentence for people. If it is empty, the code's own sentence is
+// used. Only the first call counts.
 func (l *Link) Close(code proto.Code, sentence string) {
 	if sentence == "" {
 		sentence = code.Text()
@@ -278,8 +279,7 @@ func (l *Link) Mute() {
 	}
 }
 
-// abort closes the socket at once. The code is for Handler.Closed, if the link was
-// open.
+// abort closes the socket at once. If the link was open, Handler.Closed gets the code.
 func (l *Link) abort(code proto.Code) { l.end(code) }
 
 // readFailed ends the link after a read failed with err.
@@ -332,8 +332,8 @@ func (l *Link) end(code proto.Code) (from state) {
 	return from
 }
 
-// stopLocked discards what waits after the link's end, except the bytes of a write that is
-// under way.
+// stopLocked is called at the link's end. It discards the bytes that wait, except those
+// of a write that is under way.
 func (l *Link) stopLocked() {
 	if !l.out.Stop() {
 		l.flow = broken

@@ -37,8 +37,8 @@ func (s *list) remove(l *Link) {
 	s.count.Add(-1)
 }
 
-// each calls f for every link that is in the list during the whole call, and perhaps
-// for others. No lock is held while f runs.
+// each calls f for every link that is in the list during the whole call. It may also call
+// f for a link that comes or goes meanwhile. No lock is held while f runs.
 func (s *list) each(f func(*Link)) {
 	var copied []*Link
 	for i := range s.shards {

@@ -24,7 +24,7 @@ type loop struct {
 	fd     int           // the epoll descriptor
 	file   *os.File      // has fd, and is polled by Go's runtime, so that waiting costs no thread
 	raw    syscall.RawConn
-	ready  func(fd uintptr) bool // p.wait, bound once so that a call allocates nothing
+	ready  func(fd uintptr) bool // p.wait, made once, so that no call allocates it
 
 	// Owned by read.
 	events [128]unix.EpollEvent
@@ -48,7 +48,7 @@ func newLoop(s *Server, links *table, corks *corks, shakes *records.Pool) (*loop
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(fd, true); err != nil { // or os.NewFile would not poll it
+	if err := unix.SetNonblock(fd, true); err != nil { // otherwise Go's runtime would not poll the file
 		_ = unix.Close(fd)
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (s *Server) meet(l *Link, from netip.Addr) bool {
 }
 
 // Proved records that the peer has proved who it is. The link no longer counts against
-// its address. A second call does nothing.
+// its address. Calling it again does nothing.
 func (l *Link) Proved() { l.server.strangers.leave(l.id) }
 
 // Client returns the address of the peer, or of the client that a proxy named. After
@@ -46,7 +46,8 @@ func (l *Link) Client() string {
 	return sourceip.Addr(l.RemoteAddr()).String()
 }
 
-// behind counts a link against the client that its proxy named. An error ends the link.
+// If a proxy named the client of a link, behind counts the link against that client's
+// address. An error ends the link.
 func (l *Link) behind(client netip.Addr) error {
 	l.server.strangers.leave(l.id)
 	if !l.server.meet(l, client) {
@@ -55,8 +56,8 @@ func (l *Link) behind(client netip.Addr) error {
 	return nil
 }
 
-// forwarded counts a WebSocket that came through a proxy against the client that the
-// proxy named in X-Forwarded-For.
+// forwarded counts a WebSocket that came through a proxy. It counts against the client
+// that the proxy named in X-Forwarded-For.
 func (l *Link) forwarded(r *http.Request) error {
 	from := l.server.strangers.from(l.id)
 	if !l.server.config.Proxies.Trust(from) {

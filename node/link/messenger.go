@@ -5,9 +5,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// messenger cuts a byte stream into WebSocket messages, each of which has one frame of
-// ours. Between messages it keeps nothing. While a message is incomplete, a value of
-// the type fragments takes its place.
+// messenger cuts a byte stream into WebSocket messages. Each message has one frame of our
+// protocol. Between messages it keeps nothing. While a message is incomplete, a value of
+// the type fragments replaces the messenger.
 type messenger struct {
 	json bool // messages are text with JSON; otherwise they are binary
 }

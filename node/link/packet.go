@@ -21,8 +21,8 @@ const (
 type turn bool
 
 const (
-	soon  turn = false // it has a frame of its own: an answer, a private message
-	later turn = true  // it has frames of a group, or more frames after its turn
+	soon  turn = false // the link has a frame that is for it alone: an answer, a private message
+	later turn = true  // the link has frames of a group, or frames that were left after its turn
 )
 
 // Packet is a frame on its way to any number of links. Each form is encoded at
@@ -48,8 +48,8 @@ func (p *Packet) numbered() bool {
 	return p.frame.Cmd == proto.Command_MESSAGE && p.frame.At != nil
 }
 
-// turn returns later for an entry of a group's log, which other links are likely to
-// get, too. It returns soon for a frame of one user.
+// turn returns later for an entry of a group's log, which other links probably get, too.
+// It returns soon for a frame of one user.
 func (p *Packet) turn() turn {
 	return turn(p.numbered() && p.frame.At.Log != proto.Inbox)
 }

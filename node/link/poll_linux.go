@@ -2,9 +2,9 @@ package link
 
 // poll is the epoll engine's state of a link. The link's mu guards it.
 //
-// The descriptor is used only with mu held, or by a goroutine that has pinned it. It is
-// closed under mu, once the link's state is closed and no goroutine has it pinned. From
-// then on fd is none. So no goroutine ever uses a number that was closed.
+// A goroutine uses the descriptor only while it holds mu or has pinned it. It is closed
+// under mu, once the link's state is closed and no goroutine has it pinned. From then on
+// fd is none. So no goroutine ever uses a number that was closed.
 type poll struct {
 	fd      int32
 	pins    uint8

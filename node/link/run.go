@@ -46,9 +46,9 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	return failed
 }
 
-// engine returns the engine for the connections of ln. Only connections of TCP have
-// descriptors to poll. Those of a listener in memory, and those that a listener wraps,
-// do not.
+// engine returns the engine for the connections of ln. Only connections of a TCP listener
+// have descriptors that epoll can watch. Those of a listener in memory, or of a listener
+// that wraps another one, do not.
 func (s *Server) engine(ln net.Listener) (engine, error) {
 	tcp, ok := ln.(*net.TCPListener)
 	switch {

@@ -10,24 +10,26 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// secured is the wire of a link that speaks TLS: its loop, and TLS over it. It implements
-// records.Socket.
+// secured is the wire of a link that speaks TLS: the loop of the link, with TLS on top.
+// It implements records.Socket.
 type secured struct {
 	*loop
 	link *Link
 	conn records.Conn
 
 	// Guarded by the link's mu.
-	wake   chan struct{} // of size 1; the handshake reads the link, and waits for this; nil: the loop reads
+	wake   chan struct{} // of size 1; while the handshake reads the link, it waits for this; nil: the loop reads the link
 	seals  bool          // the handshake is complete, so frames may be sealed
 	silent bool          // the record that ends our sending was sealed, or cannot be
 }
 
-// sealable bounds the bytes of frames that are sealed for one write, so that their records
-// fit in a chunk. TLS begins a connection with records of some 1200 bytes.
+// sealable bounds the bytes of frames that are sealed for one write, so that their
+// records fit in a chunk. The heads take most room at the beginning of a connection,
+// where TLS makes records of some 1200 bytes.
 const sealable = chunk - chunk/16
 
-// secure puts TLS under a link whose first bytes are TLS. The pool runs its handshake.
+// secure puts TLS under a link whose first bytes are TLS, and has the pool run the
+// handshake.
 func (p *loop) secure(l *Link) {
 	s := &secured{loop: p, link: l, wake: make(chan struct{}, 1)}
 	s.conn.Prepare(p.server.config.TLS, l.in.(*sniffer).head, s)
@@ -54,10 +56,10 @@ func securedOf(l *Link) *secured {
 	return s
 }
 
-// open handles the records that came for a link. Only the goroutine that reads the link
-// may call it.
+// open decrypts and handles the records that came for a link. Only the goroutine that
+// reads the link may call it.
 func (s *secured) open(b []byte, buf *[chunk]byte) {
-	if !s.link.isOpen() { // it closes, and the peer's records are not opened any more
+	if !s.link.isOpen() { // the link is closing, so the peer's records are not decrypted any more
 		if s.link.discard(len(b)) != nil {
 			s.link.abort(proto.OK)
 		}
@@ -80,7 +82,7 @@ func (s *secured) failed(err error) {
 		l.mu.Lock()
 		s.silent = true
 		l.mu.Unlock()
-		l.closeWith(proto.OK, func() []byte { return nil }) // after the alert, which waits
+		l.closeWith(proto.OK, func() []byte { return nil }) // the link closes after the alert, which is queued
 	case errors.As(err, &system):
 		l.readFailed(err)
 	default:
@@ -99,8 +101,8 @@ func (s *secured) Sealed(b []byte) {
 	}
 }
 
-// seal makes records of frames that begin returned, and returns what to write. Without
-// frames it ends our sending.
+// seal encrypts the frames that begin returned into records, and returns the bytes to
+// write. If there are no frames, it ends our sending.
 func (s *secured) seal(frames []byte) ([]byte, error) {
 	l := s.link
 	var err error
@@ -118,7 +120,8 @@ func (s *secured) seal(frames []byte) ([]byte, error) {
 	return l.out.Next(nil, l.server.clock.Load()), err
 }
 
-// endsLocked reports whether only the record that ends our sending is still to be sealed.
+// endsLocked reports whether only one record is still to be sealed, the one that ends our
+// sending.
 func (s *secured) endsLocked() bool {
 	return s.link.state == stateClosing && s.seals && !s.silent && s.link.out.Idle()
 }
@@ -126,8 +129,8 @@ func (s *secured) endsLocked() bool {
 // Addrs implements records.Socket.
 func (s *secured) Addrs() (local, remote net.Addr) { return s.local(s.link), s.peer(s.link) }
 
-// listen implements wire. While the handshake reads the link, it wakes it only if the link
-// is closing.
+// listen implements wire. While the handshake reads the link, listen wakes the handshake
+// only if the link is closing.
 func (s *secured) listen(l *Link) {
 	switch {
 	case s.wake == nil:

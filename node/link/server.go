@@ -19,7 +19,7 @@ type Server struct {
 	start   time.Time
 	every   time.Duration // between two sweeps
 	clock   atomic.Int64  // ms since start, advanced by the sweep
-	silent  atomic.Int64  // how many links have sent no first frame, also of those that are closing
+	silent  atomic.Int64  // how many links have sent no first frame, including links that are closing
 
 	strangers strangers
 

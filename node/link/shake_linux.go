@@ -10,7 +10,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// shakes reports whether the handshake reads the link. Then it is told of the events.
+// shakes reports whether the handshake reads the link. If so, shakes tells the handshake
+// of the events.
 func (s *secured) shakes(events uint32) bool {
 	l := s.link
 	l.mu.Lock()
@@ -26,13 +27,14 @@ func (s *secured) shakes(events uint32) bool {
 	return shakes
 }
 
-// shake runs the handshake, which the sweep bounds like any login. Then it handles what
-// came with its end, and leaves the reading to the loop.
+// shake runs the handshake. The sweep bounds its time like that of any login. Then shake
+// handles the bytes that came together with the end of the handshake, and leaves the
+// reading to the loop.
 func (s *secured) shake() {
 	defer s.server.writers.Done()
 	l := s.link
 	err := net.ErrClosed
-	if l.isOpen() { // it may have waited for a place
+	if l.isOpen() { // the link may have closed while the handshake waited for a place
 		err = s.conn.Handshake()
 	}
 	s.loop.shakes.Leave()
@@ -50,8 +52,8 @@ func (s *secured) shake() {
 	}
 }
 
-// begin lets frames be sealed, and handles the bytes that came with the end of the
-// handshake.
+// begin allows to seal frames, and handles the bytes that came together with the end of
+// the handshake.
 func (s *secured) begin() error {
 	l := s.link
 	l.mu.Lock()
@@ -72,7 +74,8 @@ func (s *secured) begin() error {
 	return s.conn.Drain(buf[:], l.receive)
 }
 
-// Await implements records.Socket. It gives its place in the pool back while it waits.
+// Await implements records.Socket. While it waits, the handshake has no place in the
+// pool.
 func (s *secured) Await(b []byte) (int, error) {
 	for {
 		fd := s.pin()
@@ -94,7 +97,7 @@ func (s *secured) Await(b []byte) (int, error) {
 	}
 }
 
-// await blocks until bytes came or the link is closing.
+// await blocks until bytes have come or the link is closing.
 func (s *secured) await() {
 	l := s.link
 	l.mu.Lock()

@@ -13,7 +13,7 @@ import (
 // that were read so far.
 var errTLS = errors.New("peer speaks TLS")
 
-// startTLS is a handshake record, version 3.x.
+// startTLS is how a TLS connection begins: a handshake record, version 3.x.
 var startTLS = []byte{0x16, 0x03}
 
 // startsHTTP are the methods of HTTP. GET may lead to a WebSocket. The others come from
@@ -23,9 +23,11 @@ var startsHTTP = [][]byte{
 }
 
 // sniffer finds the peer's protocol by the first bytes. No frame begins like TLS or HTTP,
-// because the second byte of a frame is a field's tag. 0x03 is tag 0. 'E' and 'A' are
-// field 8, which CIM's message does not have. 'O' has a wire type that does not exist.
-// 'P' and 'U' are field 10, and the bytes of HTTP that follow them do not fit it.
+// because the second byte of a frame is a field's tag. In TLS it is 0x03, and no field
+// has the number 0. The second byte of an HTTP method is E, A, O, P or U. As tags, E and
+// A are field 8, which CIM's message does not have. O has a wire type that does not
+// exist. P and U are field 10, and the bytes of HTTP that follow them do not fit that
+// field.
 type sniffer struct {
 	tls  bool // TLS is allowed
 	only bool // only TLS is allowed
@@ -60,8 +62,8 @@ func (s *sniffer) push(l *Link, b []byte) error {
 }
 
 // refuser reads the first frame of a plain peer where only TLS is allowed, and refuses
-// the link. It does not check the ticket. It only looks whether there is one: without a
-// ticket, the peer is not ours and does not understand the refusal.
+// the link. It does not check the ticket. It only looks whether there is one. A peer
+// without a ticket is not one of our clients, and does not understand the refusal.
 type refuser struct {
 	part []byte
 }

@@ -18,7 +18,7 @@ type strangers struct {
 
 type stranger struct {
 	from  netip.Addr      // the peer, or the client that a proxy named
-	place *sourceip.Place // nil: from is a proxy, which does not count
+	place *sourceip.Place // the count of this address; nil: from is a proxy, which does not count
 }
 
 func (s *strangers) put(id uint64, met stranger) {

@@ -12,7 +12,7 @@ import (
 	"github.com/cim-go/cim/proto/sourceip"
 )
 
-// portable is the engine that works wherever Go does, over any connection.
+// portable is the engine that works on every system, over any connection.
 type portable struct {
 	server *Server
 	ln     net.Listener
@@ -205,9 +205,9 @@ func (s *stream) write() {
 	}
 }
 
-// nextWrite returns the bytes to write. If there are none, the writer must end. It
-// counts as ended at once, so another one may start. last is then true if the goodbye
-// was written.
+// nextWrite returns the bytes to write. If there are none, the writer must end. The
+// writer counts as ended at once, so another one may start. If the goodbye was written,
+// last is true.
 func (s *stream) nextWrite(buf *[chunk]byte) (b []byte, last bool) {
 	l := s.link
 	l.mu.Lock()

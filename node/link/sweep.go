@@ -6,9 +6,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// If a sweep is late by pauseIs, the process must have stood still. Bytes that came
-// meanwhile may still wait in the sockets. So after such a pause, all time limits begin
-// again.
+// If a sweep comes later than planned by pauseIs, the process must have stood still.
+// Bytes that came meanwhile may still wait in the sockets. So after such a pause, all
+// time limits begin again.
 const pauseIs = 5 * time.Second
 
 func (s *Server) sweepUntil(ended <-chan struct{}) {
@@ -84,8 +84,8 @@ func (l *Link) verdict(ms int64, c *Config) *verdict {
 	return nil
 }
 
-// loginTime returns how long a link may take to its first frame. Each sweep asks again,
-// so a link that came while few links waited has less time once many wait.
+// loginTime returns how long a link may take to its first frame. Each sweep calls it, so
+// a link that came while few links waited has less time once many wait.
 func (s *Server) loginTime() time.Duration {
 	if 4*s.silent.Load() < int64(s.config.LoginSlots) {
 		return s.config.LoginQuiet

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// table finds the link of a descriptor. The system uses a descriptor's number again as
-// soon as it was closed. So an event carries the link's id, too, and counts only if that
-// link still has the number.
+// table finds the link of a descriptor. The system may use the number of a closed
+// descriptor again at once. So an event carries the link's id, too, and counts only if
+// that link still has the number.
 type table struct {
-	mu    sync.Mutex // held to add a page
+	mu    sync.Mutex // held while a page is added
 	pages [tablePages]atomic.Pointer[page]
 }
 

@@ -19,7 +19,8 @@ type upgrader struct {
 }
 
 func (u *upgrader) push(l *Link, b []byte) error {
-	// The end of the head may come in two pushes.
+	// The bytes that end the head may come in two pushes, so the search begins three
+	// bytes earlier.
 	from := max(0, len(u.head)-3)
 	u.head = append(u.head, b...)
 	end := bytes.Index(u.head[from:], []byte("\r\n\r\n"))

@@ -4,13 +4,13 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// nextLocked returns the bytes to write next. A NEWEST frame for missed places goes first. It copies small frames into one buffer.
-// For frames of the size of chat messages, that is cheaper than a system call with a
-// list of buffers.
+// nextLocked returns the bytes to write next. A NEWEST frame for missed places goes
+// first. Small frames are copied into one buffer. For frames of the size of chat
+// messages, that is cheaper than a system call with a list of buffers.
 func (l *Link) nextLocked(room []byte) []byte {
 	if missed := l.out.TakeMissed(); len(missed) > 0 {
 		b, err := encode(&proto.Frame{Cmd: proto.Command_NEWEST, Newest: missed}, l.form)
-		if err == nil { // it always is: only a key that is not UTF-8 fails, and such a key cannot be decoded
+		if err == nil { // err is always nil: encoding fails only for a key that is not UTF-8, and the decoder has refused such keys
 			l.out.PushNext(b)
 		}
 	}

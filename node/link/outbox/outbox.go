@@ -11,25 +11,25 @@ import (
 )
 
 // queue holds encoded frames that wait to be written, first in, first out, and the state
-// of their writing. It comes from a pool and goes back there when it is empty, so an
-// Idle link has none.
+// of their writing. It comes from a pool and goes back there when it is empty, so an idle
+// link has none.
 type queue struct {
 	frames [][]byte
 	head   int // index of the first frame that waits
 	done   int // how many bytes of that frame the socket has taken
 	urgent int // index after the last frame that pushNext put before others
 
-	sealed []byte           // what goes out before all frames, as it is
+	sealed []byte           // sealed bytes (TLS records), which are written before all frames
 	room   *[tcp.Chunk]byte // comes from tcp.Chunks, and sealed begins in it; nil: nothing is sealed
 
-	newest []*proto.Mark // the newest places of frames that were not queued, one of each log
+	newest []*proto.Mark // the newest places of frames that were not queued, one place for each log
 	bytes  int           // how many bytes wait
 	limit  int           // how many bytes may wait
 
-	since   int64 // when the write of the next chunk began, in the sweep's ms; 0: nothing is being written
+	since   int64 // when the write of the next chunk began, in ms of the sweep's clock; 0: nothing is being written
 	taken   int32 // how many bytes of that chunk the socket has taken
 	offered int32 // how many bytes Next returned, until Wrote is called; 0: nobody is writing
-	lagging bool  // bytes exceeded limit, and are not down to half of it yet
+	lagging bool  // the waiting bytes exceeded limit, and have not fallen to half of it since
 }
 
 var queues = sync.Pool{New: func() any { return new(queue) }}
@@ -101,7 +101,7 @@ func (q *queue) take(n int) {
 
 func (q *queue) empty() bool { return q.head == len(q.frames) && len(q.sealed) == 0 }
 
-// takeSealed removes the first n bytes of what is sealed.
+// takeSealed removes the first n of the sealed bytes.
 func (q *queue) takeSealed(n int) {
 	if q.sealed = q.sealed[n:]; len(q.sealed) == 0 {
 		tcp.Chunks.Put(q.room)
@@ -138,7 +138,8 @@ func (o *Outbox) begin(limit int) {
 	}
 }
 
-// AddSealed copies b, and queues it before all frames but after what was sealed earlier.
+// AddSealed copies the sealed bytes b, and queues them before all frames, but after
+// earlier sealed bytes.
 func (o *Outbox) AddSealed(b []byte, limit int) {
 	o.begin(limit)
 	q := o.waiting
@@ -150,12 +151,12 @@ func (o *Outbox) AddSealed(b []byte, limit int) {
 	q.bytes += len(b)
 }
 
-// Sealed reports whether Next returns what was sealed. Otherwise it returns frames.
+// Sealed reports whether Next returns sealed bytes and not frames.
 func (o *Outbox) Sealed() bool { return o.waiting != nil && len(o.waiting.sealed) > 0 }
 
-// Took removes the frames that Next returned, because they were sealed.
+// Took removes the frames that Next returned. The caller has sealed them.
 func (o *Outbox) Took() {
-	if q := o.waiting; q != nil { // with offered 0, Drop was called meanwhile
+	if q := o.waiting; q != nil { // if offered is 0, Drop was called meanwhile
 		q.take(int(q.offered))
 		q.bytes -= int(q.offered)
 		q.offered = 0
@@ -185,12 +186,13 @@ func (o *Outbox) Fits(size, limit int) bool {
 	return !q.lagging && q.bytes+size <= q.limit
 }
 
-// Missed records the place of a frame for which Takes returned false. An outbox that
-// missed a place is not idle.
+// Missed records the place of a frame for which Takes returned false. The outbox is not
+// idle then.
 func (o *Outbox) Missed(mark *proto.Mark) { o.waiting.newest = proto.Raise(o.waiting.newest, mark) }
 
-// Full reports whether the link must stop reading, because its owner may have to answer
-// what it reads. The owner's answers are queued whatever their size.
+// Full reports whether the link must stop reading. Otherwise the outbox could grow
+// without a bound, because the owner's answers to what the link reads are queued whatever
+// their size.
 func (o *Outbox) Full() bool {
 	return o.waiting != nil && (o.waiting.lagging || o.waiting.bytes > o.waiting.limit)
 }
@@ -207,10 +209,10 @@ func (o *Outbox) Bytes() int {
 	return o.waiting.bytes
 }
 
-// Next returns the bytes to write next: everything that was sealed, or at most as many of
-// the frames as dst has capacity. dst is empty, and the result may use its memory. If
-// nothing waits, the result is empty. The caller must not change the bytes, and must call
-// Wrote afterwards, or Took if it seals them. now is in the sweep's ms.
+// Next returns the bytes to write next: all sealed bytes, or if there are none, frames,
+// up to the capacity of dst. dst is empty, and the result may use its memory. If nothing
+// waits, the result is empty. The caller must not change the bytes, and must call Wrote
+// afterwards, or Took if it seals them. The parameter now is in ms of the sweep's clock.
 func (o *Outbox) Next(dst []byte, now int64) []byte {
 	q := o.waiting
 	if q == nil || q.empty() {
@@ -227,8 +229,9 @@ func (o *Outbox) Next(dst []byte, now int64) []byte {
 	return b
 }
 
-// TakeMissed returns the newest places of the frames that Takes refused, one of each log,
-// and forgets them. The caller tells the peer of them by a frame for PushNext.
+// TakeMissed returns the newest places of the frames that Takes refused, one place for each log,
+// and forgets them. The caller reports them to the peer by a frame, which it passes to
+// PushNext.
 func (o *Outbox) TakeMissed() []*proto.Mark {
 	if o.waiting == nil {
 		return nil
@@ -248,8 +251,8 @@ func (o *Outbox) PushNext(b []byte) {
 // Idle reports whether Next would return nothing.
 func (o *Outbox) Idle() bool { return o.waiting == nil }
 
-// Wrote records that the socket took n of the bytes that Next had returned. If it took
-// all of them, it is not stalled, even if they were few.
+// Wrote records that the socket took n of the bytes that Next had returned. If the socket
+// took all of them, the write is not stalled, even if they were few.
 func (o *Outbox) Wrote(n int) {
 	q := o.waiting
 	if q == nil || q.offered == 0 {
@@ -276,8 +279,8 @@ func (o *Outbox) Wrote(n int) {
 	}
 }
 
-// Stalled returns the time at which the unfinished write began, in the sweep's ms, or 0
-// if there is none.
+// Stalled returns the time at which the unfinished write began, in ms of the sweep's
+// clock. It returns 0 if there is none.
 func (o *Outbox) Stalled() int64 {
 	if o.waiting == nil {
 		return 0
@@ -295,9 +298,9 @@ func (o *Outbox) Forgive(now int64) {
 // Drop discards everything that waits.
 func (o *Outbox) Drop() { o.waiting = nil }
 
-// Stop is called when no more writes begin. If one write that is under way has all that
-// waits, Stop keeps the bytes, and Wrote will tell whether the socket took them. Otherwise
-// Stop discards what waits. It reports whether it discarded nothing.
+// Stop is called when no more writes begin. If all the bytes that wait are in one write
+// that is under way, Stop keeps them. Wrote will then show whether the socket took them.
+// Otherwise Stop discards what waits. It reports whether it discarded nothing.
 func (o *Outbox) Stop() (whole bool) {
 	q := o.waiting
 	if q == nil || int(q.offered) == q.bytes && len(q.newest) == 0 {

@@ -15,8 +15,8 @@ import (
 	"github.com/cim-go/cim/proto/sourceip"
 )
 
-// The PROXY protocol begins with one of these (sections 2.1 and 2.2). No frame begins so, because a frame with these bytes would be shorter
-// than its first field.
+// The PROXY protocol begins with one of these (sections 2.1 and 2.2). No frame begins
+// like this, because a frame with these bytes would be shorter than its first field.
 var starts = [][]byte{[]byte("PROXY "), []byte("\r\n\r\n\x00\r\nQUIT\n")}
 
 const (
@@ -25,11 +25,11 @@ const (
 	maxV2  = 4<<10 - 1 // bytes; addresses take 36, and proxies add little
 )
 
-// Incomplete is the length of a header of which more bytes are needed.
+// Incomplete is returned as the length of a header whose end has not come yet.
 const Incomplete = -1
 
 // Cut reads the header that head begins with. It returns the client, and the length of
-// the header in bytes. The length is zero if head begins with anything else. The client
+// the header in bytes. The length is zero if head begins with no such header. The client
 // is not valid if there is no header, or if the header names none (UNKNOWN, LOCAL). In
 // the latter case the connection is one of the proxy itself, for example a health check.
 // The error is a *proto.Error with the code BadFrame.

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// below is the connection below TLS.
+// below is what a tls.Conn uses as its connection.
 type below struct{ c *Conn }
 
-// Read returns the bytes that came. If there are none left, it waits for some during the
-// handshake, and returns errEmpty afterwards.
+// Read returns the bytes that came. If there are none left, it blocks until some come
+// during the handshake; afterwards it returns errEmpty.
 func (b below) Read(p []byte) (n int, err error) {
 	c := b.c
 	switch {
@@ -53,8 +53,8 @@ func (below) SetDeadline(time.Time) error      { return nil }
 func (below) SetReadDeadline(time.Time) error  { return nil }
 func (below) SetWriteDeadline(time.Time) error { return nil }
 
-// empty is the error of a Read that finds no bytes. It is temporary: TLS goes on with the
-// next Read.
+// empty is the error of a Read that finds no bytes. It counts as temporary, so TLS goes
+// on with the next Read.
 type empty struct{}
 
 var errEmpty error = empty{}

@@ -7,16 +7,16 @@ import (
 
 const (
 	headSize  = 5              // bytes of a record's head
-	maxRecord = 16<<10 + 2<<10 // bytes of the longest record after its head, of all versions
+	maxRecord = 16<<10 + 2<<10 // bytes of the longest record of any version, without its head
 )
 
-// cut follows the heads of records through a stream of bytes.
+// cut finds where records end in a stream of bytes, by their heads.
 type cut struct {
 	have uint8  // bytes of the record's head; headSize: all
 	left uint16 // bytes of the record after its head that are missing, if have is headSize
 }
 
-// next returns how many bytes of b belong to the record that is under way.
+// next returns how many bytes at the beginning of b belong to the current record.
 func (c *cut) next(b []byte) (n int) {
 	for ; c.have < headSize; n++ {
 		if n == len(b) {
@@ -50,11 +50,12 @@ func Begun(b []byte) bool {
 	return n > maxRecord || len(b) >= headSize+n
 }
 
-// split returns the first bytes of a connection with its first record as four records. TLS
-// allows that. crypto/tls keeps for good a buffer for the longest record and one for the
-// longest message of the handshake, which is in the first record. With a record of 1,500
-// bytes, the buffers have 2,048 and 1,536 bytes. With four records, they have 576 and 1,536.
-// Equal parts fill the second buffer, because it doubles as it grows.
+// split returns the first bytes of a connection, but divides the first record into four.
+// TLS allows that, and it saves memory. crypto/tls keeps two buffers for good: one for
+// the longest record, and one for the longest message of the handshake, which is in the
+// first record. With a record of 1,500 bytes, the buffers have 2,048 and 1,536 bytes.
+// With four records, they have 576 and 1,536. The four parts are equal, so that the
+// second buffer, which doubles as it grows, becomes full.
 func split(b []byte) []byte {
 	if !Begun(b) {
 		return b

@@ -1,19 +1,21 @@
-// Package records is TLS for a link whose bytes somebody else reads and writes. A [Conn]
-// turns records into bytes and bytes into records. It keeps no goroutine and no buffer of
-// its own between calls. A [Pool] bounds how many handshakes compute at a time.
+// Package records has TLS without reading and writing a socket, which its caller does. A
+// [Conn] decrypts the records that came, and encrypts bytes into records. Between calls
+// it keeps no goroutine and no buffer of its own. A [Pool] bounds how many handshakes
+// compute at a time.
 //
 // # How crypto/tls is used
 //
-// A tls.Conn wants a connection below it that blocks. Only a handshake needs that, because
-// an error of the connection ends it for good. So a handshake has a goroutine, which waits
-// in Socket.Await. Afterwards the connection below returns a temporary error when it has no
-// more bytes. Then tls.Conn.Read returns this error, keeps what it has of a record, and the
-// next Read goes on there. What tls.Conn writes goes to Socket.Sealed, which does not block.
+// A tls.Conn uses another connection, the one below it, and expects that its calls block.
+// During a handshake they must, because an error of the connection below ends a handshake
+// for good. So a handshake has a goroutine, which blocks in Socket.Await. Afterwards the
+// connection below returns a temporary error when it has no more bytes. Then
+// tls.Conn.Read returns this error, keeps what it has of a record, and the next Read goes
+// on there. What tls.Conn writes goes to Socket.Sealed, which does not block.
 //
 // # Memory
 //
-// A tls.Conn keeps its buffers for good. The buffer for records has the size of the largest
-// record so far, at least of the client's first one. A Conn reads record by record, so no
-// more than one record is in that buffer. Each Read of a record allocates 24 bytes, and a
-// Read that finds none allocates the same. So Open calls it once for each record.
+// A tls.Conn keeps its buffers for good. The buffer for records has the size of the
+// largest record so far; the client's first record sets the least. A Conn passes bytes on
+// record by record, so that buffer never has more than one record. A Read allocates 24
+// bytes, even if it finds no record. So Open calls it only once for each record.
 package records

@@ -2,20 +2,21 @@ package records
 
 import "sync"
 
-// Pool bounds how many handshakes compute at a time. One that waits for its peer does not
-// count. Those that have begun go on before others begin.
+// Pool bounds how many handshakes compute at a time. A handshake that waits for its peer
+// does not count. Handshakes that have begun get a place before new ones.
 type Pool struct {
 	mu    sync.Mutex
-	free  int             // places
-	begun []chan struct{} // handshakes that want to go on
-	fresh []func()        // handshakes that have not begun
+	free  int             // how many places are free
+	begun []chan struct{} // each has begun and waits for a place to go on
+	fresh []func()        // each has not begun and waits for a place
 }
 
-// NewPool returns a Pool with so many places.
+// NewPool returns a Pool for at most so many handshakes at a time: the places.
 func NewPool(places int) *Pool { return &Pool{free: places} }
 
 // Go calls f on a goroutine of its own, as soon as there is a place for it. It does not
-// block. f must call Leave when it needs the place no more. The caller waits for f itself.
+// block. f must call Leave when it does not need the place any longer. To wait until f
+// ends is the caller's task.
 func (p *Pool) Go(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,7 +46,7 @@ func (p *Pool) Leave() {
 	}
 }
 
-// Enter blocks until there is a place again for a caller that has left.
+// Enter blocks until a caller that has left its place has a place again.
 func (p *Pool) Enter() {
 	p.mu.Lock()
 	if p.free > 0 {

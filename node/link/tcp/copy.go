@@ -2,8 +2,8 @@ package tcp
 
 import "time"
 
-// answerIn is how long to wait for the answer to one more frame, which shows whether the
-// socket was closed. answerEvery is how often to check for it.
+// answerIn is how long to wait for the answer to one more frame. The answer shows whether
+// the peer has closed its socket. answerEvery is how often to check for it.
 const (
 	answerIn    = time.Second
 	answerEvery = 5 * time.Millisecond
@@ -20,7 +20,7 @@ type Progress struct {
 // was closed.
 type Copy int
 
-// There is no copy.
+// Values of a Copy that has no descriptor.
 const (
 	Unknown Copy = -1 - iota // the system has no copy of the socket, or no way to read its state
 	Piped                    // a connection without a descriptor, whose peer has read all that was written

@@ -42,15 +42,15 @@ func (c Copy) Close() {
 }
 
 // HasRead reports whether the peer, which has ended its sending, has read everything that
-// it was sent. It has, if its TCP has acknowledged everything and it did not reset the
-// connection. Linux and other systems reset a connection when its socket is closed with
-// unread bytes, or its process is killed.
+// it was sent. This is so if the peer's TCP has acknowledged everything and the peer did
+// not reset the connection. Linux and other systems reset a connection when its socket is
+// closed with unread bytes, or its process is killed.
 //
 // A peer that did not get our goodbye before it ended its sending may not have closed its
 // socket yet, and may still reset the connection. So HasRead sends it the bytes in probe,
-// and waits for the answer, for answerIn at most. The system of a peer that has closed its
-// socket answers with a reset. If its program stands still before it closes the socket,
-// its system acknowledges the bytes, and the result is false.
+// and waits for the answer, for answerIn at most. The system of a peer that has closed
+// its socket answers with a reset. If the peer's program stands still before it closes
+// the socket, its system acknowledges the bytes instead. The result is then false.
 func (c Copy) HasRead(saidGoodbye bool, probe []byte) bool {
 	failed, err := unix.GetsockoptInt(int(c), unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil || failed != 0 {

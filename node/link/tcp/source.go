@@ -17,7 +17,7 @@ var Chunks = sync.Pool{New: func() any { return new([Chunk]byte) }}
 type Source interface {
 	// Next blocks until bytes come. The error is io.EOF if the peer has ended its sending.
 	Next() ([]byte, error)
-	// Done gives the slice back.
+	// Done ends the use of the slice that Next returned.
 	Done()
 }
 

@@ -12,7 +12,7 @@ import (
 // it takes a buffer from the pool, and puts it back if there were no bytes.
 type socketSource struct {
 	raw  syscall.RawConn
-	try  func(fd uintptr) bool // s.attempt, bound once so that a call allocates nothing
+	try  func(fd uintptr) bool // s.attempt, made once, so that no call allocates it
 	buf  *[Chunk]byte
 	n    int
 	fail error

@@ -7,10 +7,10 @@ import (
 )
 
 // The loops make their system calls without telling Go's scheduler. Before a call that
-// could block, Go prepares to hand the processor to another goroutine. It also wakes
-// its monitor thread, which sleeps while every goroutine waits. Both together cost more
-// than a small read or write. A call on a descriptor that never blocks needs neither,
-// as long as it moves few bytes. A loop moves at most a buffer of some kilobytes.
+// could block, Go prepares to hand the processor to another goroutine. It also wakes its
+// monitor thread, which sleeps while every goroutine waits. Both together cost more than
+// a small read or write. A call on a non-blocking descriptor needs neither, as long as it
+// moves few bytes. A loop moves at most a buffer of some kilobytes.
 //
 // BenchmarkPair of package link shows the gain. It has one client that sends to another.
 // On two processors, the calls of package unix took 1.35 times the CPU per delivery at
@@ -20,11 +20,11 @@ import (
 // Go cannot preempt a thread in such a call. On a machine with one processor, the
 // monitor may sleep on until another system call or a timer wakes it.
 
-// TryRead reads once from a descriptor that never blocks. The error is EAGAIN if
-// nothing came. If there are no bytes and no error, the connection has ended.
+// TryRead reads once from a non-blocking descriptor. The error is EAGAIN if nothing came.
+// If there are no bytes and no error, the connection has ended.
 func TryRead(fd int, b []byte) (n int, err error) { return uninterrupted(readOnce, fd, b) }
 
-// TryWrite writes once to a descriptor that never blocks, perhaps only the first part of
+// TryWrite writes once to a non-blocking descriptor, and may write only the first part of
 // b. The error is EAGAIN if there is no room.
 func TryWrite(fd int, b []byte) (n int, err error) { return uninterrupted(writeOnce, fd, b) }
 

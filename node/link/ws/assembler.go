@@ -82,8 +82,9 @@ func (m *Assembler) begin(to Receiver, b []byte) ([]byte, error) {
 // maxHeader is the length of the longest frame header of a client.
 const maxHeader = 14
 
-// fits checks whether the frame with the header h may come now, in the message so far.
-// It returns an error if the frame's type is wrong, or the message would be too long.
+// fits checks whether the frame with the header h may come now, given the fragments of
+// the message so far. It returns an error if the frame's type is wrong, or the message
+// would be too long.
 func (m *Assembler) fits(to Receiver, h Header) error {
 	want := byte(Binary)
 	if m.Text {
