@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client/history"
+	"github.com/cim-go/cim/client/internal/wire"
 	"github.com/cim-go/cim/proto"
 )
 
@@ -51,7 +52,10 @@ type Config struct {
 	Repeat string
 
 	Transport Transport
-	TLS       *tls.Config // for nodes with TLS; nil: the system's roots. An empty ServerName means the host of the node's address.
+	// TLS is for nodes with TLS. nil: the system's roots. An empty ServerName means the
+	// host of the node's address. Without a ClientSessionCache of its own, connections
+	// resume the latest session, unless SessionTicketsDisabled is set.
+	TLS *tls.Config
 	// RootCAs has the authorities that may sign certificates of routes and nodes, for a
 	// cluster with an authority of its own. nil: the system's. If HTTP is set, calls to
 	// routes do not use RootCAs. If TLS.RootCAs is set, connections to nodes do not.
@@ -103,6 +107,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Device = "go"
 	}
 	c.trust()
+	c.resume()
 	if c.HTTP == nil {
 		c.HTTP = http.DefaultClient
 	}
@@ -141,6 +146,17 @@ func (c *Config) trust() {
 	case c.TLS.RootCAs == nil:
 		c.TLS = c.TLS.Clone()
 		c.TLS.RootCAs = c.RootCAs
+	}
+}
+
+// resume makes connections to nodes resume the latest session of TLS.
+func (c *Config) resume() {
+	if c.TLS == nil {
+		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if c.TLS.ClientSessionCache == nil {
+		c.TLS = c.TLS.Clone()
+		c.TLS.ClientSessionCache = new(wire.Sessions)
 	}
 }
 

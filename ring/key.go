@@ -12,8 +12,9 @@ import (
 // DeriveKey derives a 32-byte key from the cluster key for a purpose, by HKDF (RFC 5869)
 // with SHA-256. The purposes are "member" (the MAC of members), "loads" (the MAC of their
 // loads over HTTP), "gossip" (memberlist's encryption) and "service" (the token between
-// the system's own processes). A derived key reveals nothing about another one or about
-// the cluster key. If the cluster key is empty, DeriveKey returns nil.
+// the system's own processes). For session tickets of TLS it is "tickets". A derived key
+// reveals nothing about another one or about the cluster key. If the cluster key is empty,
+// DeriveKey returns nil.
 func DeriveKey(cluster []byte, purpose string) []byte {
 	if len(cluster) == 0 {
 		return nil

@@ -18,8 +18,9 @@ import (
 // TLS has the flags of a program's listeners that may speak TLS: the listener for
 // clients, and the internal listener for nodes, routes and operators.
 type TLS struct {
-	Cert, Key                 string // files for clients
-	InternalCert, InternalKey string // files for the internal listener
+	Cert, Key                 string         // files for clients
+	InternalCert, InternalKey string         // files for the internal listener
+	Curves                    tlsfile.Curves // for clients
 	Only                      bool
 	HSTS                      time.Duration
 
@@ -33,6 +34,7 @@ func (t *TLS) Flags(fs *flag.FlagSet, internal string) {
 	fs.StringVar(&t.Key, "tls-key", "", "key `file` of -tls-cert")
 	fs.StringVar(&t.InternalCert, "internal-tls-cert", "", "certificate `file` of "+internal+"; it is read again when it changes")
 	fs.StringVar(&t.InternalKey, "internal-tls-key", "", "key `file` of -internal-tls-cert")
+	fs.Var(&t.Curves, "tls-curves", "`names` of the key exchanges for clients, separated by commas: X25519MLKEM768, X25519, P256, P384, P521.\nX25519 alone costs three quarters of a handshake, and a quantum computer could break it one day. Empty: those of Go")
 	fs.BoolVar(&t.Only, "tls-only", false, "refuse connections without TLS; needs -tls-cert, and -internal-tls-cert if other machines can connect")
 	fs.DurationVar(&t.HSTS, "hsts", 365*24*time.Hour, "`time` for which browsers must use TLS with this host after a first visit over TLS; 0: they need not")
 }
@@ -97,22 +99,27 @@ func (t *TLS) Clients() *tls.Config {
 	if t.clients == nil {
 		return nil
 	}
-	return t.clients.Server()
+	config := t.clients.Server()
+	config.CurvePreferences = t.Curves
+	return config
 }
 
 // ListenClients returns a listener of HTTP over ln that speaks TLS with clients, or ln
 // if there is no certificate.
-func (t *TLS) ListenClients(ln net.Listener) net.Listener { return t.listen(ln, t.clients) }
+func (t *TLS) ListenClients(ln net.Listener) net.Listener {
+	if t.clients == nil {
+		return ln
+	}
+	return tlsfile.Listen(ln, t.Clients(), t.Only)
+}
 
 // ListenInternal returns a listener of HTTP over ln that speaks TLS with nodes, routes
 // and operators, or ln if there is no certificate for them.
-func (t *TLS) ListenInternal(ln net.Listener) net.Listener { return t.listen(ln, t.internal) }
-
-func (t *TLS) listen(ln net.Listener, pair *tlsfile.Pair) net.Listener {
-	if pair == nil {
+func (t *TLS) ListenInternal(ln net.Listener) net.Listener {
+	if t.internal == nil {
 		return ln
 	}
-	return tlsfile.Listen(ln, pair.Server(), t.Only)
+	return tlsfile.Listen(ln, t.internal.Server(), t.Only)
 }
 
 // Strict returns a handler that calls next, and adds the header Strict-Transport-Security

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/tlsfile"
+	"github.com/cim-go/cim/proto/tlsfile/localca"
 	"github.com/coder/websocket"
 	pb "google.golang.org/protobuf/proto"
 )
@@ -134,6 +136,59 @@ func exchange(t *testing.T, w Wire) {
 	var coded *proto.Error
 	if !(errors.As(err, &coded) && coded.Code == proto.GoingAway) && proto.Code(f.GetCode()) != proto.GoingAway {
 		t.Errorf("read %v, %v: want the code", f, err)
+	}
+}
+
+// A session is resumed at another node that shares the keys of tickets, if the certificate
+// is valid for it, too.
+func TestSessionIsResumedAtAnotherNode(t *testing.T) {
+	ca, err := localca.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, err := tlsfile.Roots(ca.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resumed := make(chan bool, 1)
+	serve := func(host string, names ...string) string {
+		cert, key, err := ca.Issue("node-"+host, names...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := &tls.Config{Certificates: []tls.Certificate{pair}}
+		config.SetSessionTicketKeys([][32]byte{{1}})
+		config.VerifyConnection = func(c tls.ConnectionState) error {
+			resumed <- c.DidResume
+			return nil
+		}
+		private, err := tls.Listen("tcp", host+":0", config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		streamNode(t, private)
+		return private.Addr().String()
+	}
+	first, second := serve("127.0.0.1", "127.0.0.1", "127.0.0.2"), serve("127.0.0.2", "127.0.0.1", "127.0.0.2")
+	other := serve("127.0.0.3", "127.0.0.3")
+	trust := &tls.Config{RootCAs: roots, ClientSessionCache: new(Sessions)}
+	for i, c := range []struct {
+		node string
+		want bool
+	}{{first, false}, {second, true}, {first, true}, {other, false}, {other, true}, {first, false}} {
+		w, err := Dialer{Dial: dial, TLS: trust, WriteTimeout: time.Minute}.Connect(t.Context(), proto.Node{Address: c.node, TLS: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exchange(t, w)
+		w.Close()
+		if got := <-resumed; got != c.want {
+			t.Errorf("connection %d: resumed %v", i, got)
+		}
 	}
 }
 

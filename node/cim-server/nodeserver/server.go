@@ -280,7 +280,7 @@ func (s *server) assembleNode(self ring.Member, clients, internal net.Listener) 
 		ID: self.ID, Boot: self.Boot, Address: self.HTTP, Clients: clients, Internal: internal, InternalPages: forInternal,
 		Sessions: sessions, Messages: messages, Verifier: s.verifier, ServiceToken: show, OtherTokens: accept, Gate: s.gate(self.HTTP),
 		Port: node.Port{
-			Engine: f.engine, TLS: f.tls.Clients(), TLSOnly: f.tls.Only, Pages: forClients,
+			Engine: f.engine, TLS: s.clientTLS(), TLSOnly: f.tls.Only, Pages: forClients,
 			PerAddress: f.route.Guard.Most(clients.Addr().String()), Proxies: f.route.Guard.Proxies,
 		},
 		Limits:  node.Limits{Capacity: f.capacity},

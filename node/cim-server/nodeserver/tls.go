@@ -1,6 +1,7 @@
 package nodeserver
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -22,6 +23,16 @@ func (f *flags) loadTLS(log *slog.Logger) (*tlsfile.Trust, error) {
 		return nil, fmt.Errorf("%w: -route-tls-ca: %w", process.ErrUsage, err)
 	}
 	return trust, nil
+}
+
+// clientTLS returns the configuration of TLS for clients, or nil without a certificate.
+// Nodes with the same cluster key resume each other's sessions.
+func (s *server) clientTLS() *tls.Config {
+	c := s.flags.tls.Clients()
+	if c != nil {
+		tlsfile.ShareTickets(c, func() [][]byte { return s.keys.Derive("tickets") })
+	}
+	return c
 }
 
 // readTrust reads again which certificate authorities calls to routes trust. After an
