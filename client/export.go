@@ -22,8 +22,9 @@ type ExportPage struct {
 
 // Export writes all that the servers have of the user to w, as JSON lines: the account,
 // contacts, groups, and the messages that the user may read. The last line is of the kind
-// "end". While routes refuse a page for now, Export asks for it again until ctx ends. After
-// an error, w has what came before. To go on at that place, use ExportPage.
+// "end". While routes ask to come back later for a page, Export repeats the request until
+// ctx ends. After an error, w has the lines that came before the error. To be able to go
+// on after an error, use ExportPage.
 func (c *Client) Export(ctx context.Context, w io.Writer) error {
 	for cursor, row := "", 0; ; {
 		page, err := c.ExportPage(ctx, cursor)
@@ -43,9 +44,9 @@ func (c *Client) Export(ctx context.Context, w io.Writer) error {
 	}
 }
 
-// ExportPage returns the page of the user's data at a cursor, which is empty for the first
-// page, or the Next of the page before. All pages, one behind the other, are one file. A
-// cursor stays valid, and may be used again on any route. The error has the code
+// ExportPage returns the page of the user's data at a cursor: the Next of the page
+// before, or an empty text for the first page. All pages, one behind the other, are one
+// file. A cursor stays valid, and may be used again on any route. The error has the code
 // proto.Invalid for a cursor of another user, and proto.Limited after too many pages.
 func (c *Client) ExportPage(ctx context.Context, cursor string) (ExportPage, error) {
 	path := proto.PathExport
@@ -59,8 +60,8 @@ func (c *Client) ExportPage(ctx context.Context, cursor string) (ExportPage, err
 	return page, nil
 }
 
-// read reads an answer of a route. It refuses one that has no place to go on and no end,
-// because a proxy removed the header.
+// read reads an answer of a route. It refuses one that has neither a link to the next
+// page nor the last line: a proxy has removed the link.
 func (p *ExportPage) read(h http.Header, body []byte) error {
 	p.Lines, p.Next = body, nextCursor(h.Values("Link"))
 	last := body[bytes.LastIndexByte(bytes.TrimSuffix(body, []byte("\n")), '\n')+1:]

@@ -101,8 +101,8 @@ func handshake(ctx context.Context, w wire.Wire, ticket string) (*proto.Frame, e
 }
 
 // pingUntil sends a ping every handshakePing, in a goroutine that ends when stop is
-// called. stop waits for that end. It reports no failed write, because the read then
-// fails, too.
+// called. stop waits for that end. If a ping cannot be written, pingUntil reports
+// nothing, because then the read fails, too.
 func pingUntil(w wire.Wire) (stop func()) {
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -14,8 +14,8 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// runAbuse is `cim bench abuse`: it measures what abuse costs users who have nothing to do
-// with it.
+// runAbuse is `cim bench abuse`: it measures how much the abuse of a cluster by others
+// slows its users down.
 func runAbuse(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim bench abuse", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -59,5 +59,5 @@ func runAbuse(ctx context.Context, args []string, stderr io.Writer) error {
 	return nil
 }
 
-// errMissed is the end of a run in which a bound did not hold.
+// errMissed is returned after a run in which a bound did not hold.
 var errMissed = errors.New("a bound does not hold")

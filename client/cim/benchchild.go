@@ -11,10 +11,11 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// These are the processes that `cim bench` starts beside a cluster. Each ends when its
-// input does.
+// The functions of this file are the processes that `cim bench` starts beside a cluster.
+// Each ends when its standard input ends.
 
-// runLimit is `cim bench limit`. All other servers are compared with it.
+// runLimit is `cim bench limit`: a server that does as little as possible, with which the
+// others are compared.
 func runLimit(ctx context.Context, args []string, stderr io.Writer) error {
 	if err := process.Parse(childFlags("limit", stderr), args); err != nil {
 		return err
@@ -24,7 +25,8 @@ func runLimit(ctx context.Context, args []string, stderr io.Writer) error {
 	return baseline.Serve(ctx, os.Stdout)
 }
 
-// runSink is `cim bench sink`. The generator of the control phase attacks it.
+// runSink is `cim bench sink`. The control phase of `cim bench abuse` attacks this
+// process, not the cluster.
 func runSink(ctx context.Context, args []string, stderr io.Writer) error {
 	if err := process.Parse(childFlags("sink", stderr), args); err != nil {
 		return err
@@ -34,7 +36,7 @@ func runSink(ctx context.Context, args []string, stderr io.Writer) error {
 	return attack.ServeSink(ctx, os.Stdout)
 }
 
-// runAttack is `cim bench attack`. It reads what to do from its input.
+// runAttack is `cim bench attack`. It reads its plan from the standard input.
 func runAttack(ctx context.Context, args []string, stderr io.Writer) error {
 	if err := process.Parse(childFlags("attack", stderr), args); err != nil {
 		return err
@@ -48,7 +50,7 @@ func childFlags(name string, stderr io.Writer) *flag.FlagSet {
 	return fs
 }
 
-// whileInput returns a context that also ends with the standard input.
+// whileInput returns a context that ends with ctx, and when the standard input ends.
 func whileInput(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() { // ends with the input or with the process

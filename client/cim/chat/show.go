@@ -69,7 +69,7 @@ func (c *chat) who(ctx context.Context, m client.Message) string {
 }
 
 // happening returns the line for an event. It returns nothing for an event that is not
-// shown, such as the end, which the caller of Run reports.
+// shown, such as the end of the client, which the caller of Run reports.
 func happening(e client.Event) string {
 	switch e := e.(type) {
 	case client.Connected:

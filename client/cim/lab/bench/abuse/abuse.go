@@ -12,13 +12,13 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/baseline"
 )
 
-// abuse is a run of everything.
+// abuse has the state of one call of Run.
 type abuse struct {
 	Config
 	begun  time.Time
 	report *Report
-	flood  float64 // messages per second that the node took from the flooder in the last attack
-	posts  float64 // and the route
+	flood  float64 // messages per second that the node accepted from the flooder in the last attack
+	posts  float64 // the same of the route
 }
 
 // Run measures all phases. It blocks. An error means that there is no result.
@@ -48,8 +48,8 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	return a.report, a.guesses(ctx)
 }
 
-// run measures the three phases of a run. Each phase of the comparison is sometimes before
-// the other one.
+// run measures the three phases of a run. The order of the control and the attack is not
+// the same in all runs, so that neither is always the first.
 func (a *abuse) run(ctx context.Context, n int) error {
 	order := []string{Quiet, Attack, Control}
 	if n%2 == 1 {
@@ -70,11 +70,11 @@ func (a *abuse) run(ctx context.Context, n int) error {
 	return nil
 }
 
-// mostThrown is how many measurements of one phase are thrown away before there is no
-// result.
+// mostThrown is how many measurements of one phase may be thrown away. After one more,
+// Run fails.
 const mostThrown = 20
 
-// punctual repeats a phase until its timers were in time.
+// punctual measures a phase, and repeats it until no timer was late.
 func (a *abuse) punctual(ctx context.Context, name string, phase func(context.Context) (Phase, error)) (Phase, error) {
 	for range mostThrown {
 		p, err := phase(ctx)
@@ -95,8 +95,8 @@ func (a *abuse) punctual(ctx context.Context, name string, phase func(context.Co
 	return Phase{}, fmt.Errorf("%s: a timer was more than %v late, %d times in a row: the machine is too busy", name, a.MostLate, mostThrown)
 }
 
-// renew is for how long unfinished input is held. It is less than what nodes and routes
-// allow, so that all of it is there at once.
+// renew is for how long unfinished input is held. Nodes and routes allow more, so they
+// never end such a connection, and all of them are open at once.
 const renew = 4 * time.Second
 
 // phase measures a phase of a run on a new cluster.
@@ -112,7 +112,7 @@ func (a *abuse) phase(ctx context.Context, name string) (Phase, error) {
 	plan := s.aim(attack.Plan{
 		Bodies: a.Bodies, Shared: a.Bodies / 2, Frames: a.Frames, Renew: renew,
 		Guessers: a.Guessers, GuessRate: a.GuessRate * float64(a.Guessers),
-		Names:   []string{accountName(0), "", "", ""}, // most guesses are hashed, because few are at one account
+		Names:   []string{accountName(0), "", "", ""}, // most guesses are hashed, because no account gets many
 		Flooder: new(attack.Flooder),
 	})
 	if err := s.enlist(ctx, plan.Flooder); err != nil {
@@ -130,7 +130,7 @@ func (a *abuse) phase(ctx context.Context, name string) (Phase, error) {
 	return a.beside(ctx, s, plan, a.Duration)
 }
 
-// beside measures a scene beside an attack.
+// beside measures a scene while an attack goes on.
 func (a *abuse) beside(ctx context.Context, s *scene, plan attack.Plan, d time.Duration) (Phase, error) {
 	ctx, cancel := context.WithCancel(ctx) // ends the generator, however this goes
 	defer cancel()
@@ -142,13 +142,13 @@ func (a *abuse) beside(ctx context.Context, s *scene, plan attack.Plan, d time.D
 	return s.measure(ctx, d, g)
 }
 
-// anyLate is the bound where no times are measured.
+// anyLate is the bound for late timers in phases that measure no times.
 const anyLate = time.Hour
 
-// ownLogins is how many logins are tried beside bodies from the users' own address.
+// ownLogins is how many logins own tries.
 const ownLogins = 10
 
-// own measures logins beside unfinished bodies from the users' own address.
+// own measures logins while the users' own address also sends unfinished bodies.
 func (a *abuse) own(ctx context.Context) error {
 	s, err := a.open(ctx, anyLate)
 	if err != nil {

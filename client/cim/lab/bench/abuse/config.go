@@ -10,8 +10,8 @@ import (
 // ErrConfig is wrapped by the error for a wrong Config.
 var ErrConfig = errors.New("flags of bench abuse")
 
-// Config says how much of everything there is. All fields but those that say so are
-// needed.
+// Config says how much of everything there is. A field is required unless its comment
+// says what its zero value stands for.
 type Config struct {
 	Runs     int
 	Duration time.Duration // measured time of a phase
@@ -20,16 +20,16 @@ type Config struct {
 
 	Bodies    int     // unfinished bodies held at once; half of them come from the users' address
 	Frames    int     // unfinished frames held at once
-	Guessers  int     // each at an address of its own
+	Guessers  int     // each has an address of its own
 	GuessRate float64 // guesses per second of each guesser
 
-	OwnBodies int           // unfinished bodies from the users' address, in their own phase
-	Guesses   int           // at one account, in their own phase
-	Addresses int           // from which they come
-	GuessTime time.Duration // in which they come
+	OwnBodies int           // unfinished bodies from the users' address, in the phase for these
+	Guesses   int           // how many guesses at one account, in the phase for these
+	Addresses int           // how many addresses the guesses come from
+	GuessTime time.Duration // in how much time the guesses come
 
-	// MostLate is how late a timer of 10 ms may be, here and in the generator. A phase in
-	// which one was later says more about the machine than about the cluster.
+	// MostLate is how late a timer of 10 ms may be, in this process and in the generator.
+	// If one was later, the phase says more about the machine than about the cluster.
 	MostLate time.Duration
 
 	Redis   string    // in the form of up.Config; empty: spawn

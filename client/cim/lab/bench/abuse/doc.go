@@ -1,11 +1,11 @@
-// Package abuse is `cim bench abuse`. It measures what abuse costs users who have nothing
-// to do with it.
+// Package abuse is `cim bench abuse`. It measures how much the abuse of a cluster by
+// others slows its users down.
 //
 // # Phases
 //
-// Each run has three phases, each on a new cluster of a node, a route and a redis-server
-// with passwords and the default limits. In all of them, pairs of users write to each
-// other and others log in.
+// Each run has three phases, and each phase has a new cluster: a node, a route and a
+// redis-server, with passwords and the default limits. In all phases, pairs of users
+// write to each other, and others log in.
 //
 //	quiet    nothing else happens
 //	control  a generator (package attack) carries out the attack on a sink, which
@@ -13,25 +13,28 @@
 //	attack   the same generator carries it out on the cluster
 //
 // On few cores, the generator itself delays the users. So the attack is compared with the
-// control, and not with the quiet phase. The flooder sends as fast as node and route take
-// its messages, on one connection to the node and eight to the route. In the control, it
-// sends at the rate at which they took them in the attack before. After the first run, the control comes before the attack.
+// control, and not with the quiet phase. In the attack, the flooder sends as fast as node
+// and route accept its messages, on one connection to the node and eight to the route. In
+// the control, it sends at the rate that it had in the latest attack. After the first
+// run, the control comes before the attack.
 //
-// After the runs, two more phases are measured once. In one, unfinished bodies come from
-// the users' own address. In the other, many addresses guess the password of one account.
+// After all runs, two more phases are measured, once each. In one, unfinished bodies come
+// from the users' own address. In the other, many addresses guess the password of one
+// account.
 //
 // # What counts
 //
-// A message counts from the moment at which it was due until the receiver's client has
-// written it to its history. A login is one request to the route, on a new connection. It
-// succeeds if the first answer says so.
+// The time of a message is measured from the moment at which it was due until the
+// receiver's client has written it to its history. A login is one request to the route,
+// on a new connection. It succeeds only if the first answer lets the user in.
 //
-// The generator runs with little priority (nice 10). This process runs the users' clients. A
-// timer of 10 ms runs in both. If it is more than 20 ms late in one of them, the phase is
-// thrown away and repeated. The report tells how many phases were.
+// The generator runs with little priority (nice 10). The users' clients run in this
+// process. Both processes have a timer of 10 ms. If one of the timers is more than 20 ms
+// late, the phase is thrown away and repeated. The report says how many phases were
+// thrown away.
 //
-// Memory is the most that was resident at one time, seen twice per second.
+// Memory is the largest resident size of a process, which is read twice per second.
 //
-// One address may have 256 connections of strangers here, as it has wherever other
-// machines can connect.
+// Here one address may have 256 connections of strangers. That is the default of nodes
+// and routes that other machines can reach.
 package abuse

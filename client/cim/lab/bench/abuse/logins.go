@@ -16,11 +16,11 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// logins are those of one account by its password, one per second.
+// logins logs one account in by its password, once per second.
 type logins struct {
 	url     string
 	account string
-	roaming bool // each comes from another address; else all come from the system's choice
+	roaming bool // each login comes from another address; otherwise the system picks the address
 	all     sync.WaitGroup
 
 	mu     sync.Mutex
@@ -36,7 +36,8 @@ const (
 	loginPatience = 10 * time.Second
 	// probeDevice is the device of a login that the SDK does not make.
 	probeDevice = "probe"
-	// roamingNetwork has the addresses from which users log in for the first time.
+	// roamingNetwork is the network of the addresses from which users log in for the
+	// first time.
 	roamingNetwork = 77
 )
 
@@ -52,7 +53,7 @@ func (l *logins) run(ctx context.Context) {
 	}
 }
 
-// one logs in once. Its time counts from due.
+// one logs in once. The time of the login is measured from due.
 func (l *logins) one(due time.Time) {
 	l.mu.Lock()
 	var from net.Addr
@@ -107,7 +108,7 @@ func login(ctx context.Context, c *http.Client, url, account, device string) (pr
 	return admitted, nil
 }
 
-// begin counts from zero again.
+// begin starts all counts at zero.
 func (l *logins) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// memory sees how much memory processes have. It is safe for concurrent use.
+// memory records the largest memory of processes. It is safe for concurrent use.
 type memory struct {
 	processes []procstat.Process
 
@@ -25,7 +25,7 @@ type memory struct {
 
 const lookEvery = 500 * time.Millisecond
 
-// run looks until ctx ends.
+// run reads their memory again and again until ctx ends.
 func (m *memory) run(ctx context.Context) {
 	for at := time.Now(); retry.Sleep(ctx, time.Until(at)); at = at.Add(lookEvery) {
 		for _, p := range m.processes {
@@ -48,7 +48,7 @@ func (m *memory) note(name string, bytes int64, err error) {
 	m.most[name] = max(m.most[name], bytes)
 }
 
-// begin forgets what was before.
+// begin forgets the earlier values.
 func (m *memory) begin() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -30,17 +30,17 @@ func newReport(c Config) *Report {
 	return &Report{CPUs: runtime.NumCPU(), Config: c, Phases: make(map[string][]Phase), Thrown: make(map[string]int)}
 }
 
-// Bounds that Missed holds a Report against.
+// The bounds that Missed checks.
 const (
-	mostSlower = 2.0      // p99 of the attack, as a multiple of the control's
+	mostSlower = 2.0      // p99 in the attack, as a multiple of the p99 in the control
 	mostMemory = 64 << 20 // bytes of node and of route beyond those of the quiet phase
 	mostHashed = 100      // guesses at one account in mostHashedIn
 )
 
 const mostHashedIn = 10 * time.Minute
 
-// Slower returns how many times longer p99 of message-to-shown was in the attack than in
-// the control. It is the median of the runs.
+// Slower returns the ratio of two p99 times from sending a message to showing it: that of
+// the attack to that of the control. It is the median of the runs.
 func (r *Report) Slower() float64 {
 	var ratios []float64
 	for i, attacked := range r.Phases[Attack] {
@@ -58,7 +58,8 @@ func (r *Report) Grown(process string) (most int64) {
 	return most
 }
 
-// guessesHashed returns how many passwords of guessers were hashed. The others are users'.
+// guessesHashed returns how many passwords of guessers were hashed. The other hashed
+// passwords are those of users.
 func (p *Phase) guessesHashed() int { return max(0, p.Hashed-p.Home.OK-p.Roaming.OK) }
 
 // hashedIn returns how many guesses would be hashed in a longer time: one more per minute,

@@ -30,15 +30,16 @@ type scene struct {
 	all    sync.WaitGroup
 }
 
-// Accounts beside those of the pairs, counted from the last one.
+// Accounts beside those of the pairs. The number counts from the end of the accounts.
 const (
-	flooder = iota // floods
-	flooded        // gets the flood, and is not there
+	flooder = iota // sends the flood
+	flooded        // gets the flood, and is not connected
 	roamer         // logs in from new addresses
-	others         // how many these are
+	others         // how many accounts of this list there are
 )
 
-// perAddress is what nodes and routes grant to one address if other machines can connect.
+// perAddress is how many connections of strangers one address may have. It is the default
+// of nodes and routes that other machines can reach.
 const perAddress = "256"
 
 // open starts a cluster and its users. A measurement on it ends early if a timer is later
@@ -83,7 +84,7 @@ func (s *scene) populate(ctx context.Context, c *Config) (err error) {
 // index returns the index of one of the other accounts.
 func (s *scene) index(other int) int { return len(s.accounts) - 1 - other }
 
-// close kills the cluster. No phase needs its orderly end.
+// close kills the cluster: no phase needs that it ends in order.
 func (s *scene) close() {
 	s.cancel()
 	if s.users != nil {
@@ -99,13 +100,13 @@ func (s *scene) close() {
 	_ = s.cluster.Stop() // the programs were killed
 }
 
-// aim aims a plan at the scene's cluster.
+// aim returns the plan with the addresses of the scene's cluster.
 func (s *scene) aim(p attack.Plan) attack.Plan {
 	p.Route, p.Node = strings.TrimPrefix(s.url, "http://"), s.cluster.Nodes()[0].Client
 	return p
 }
 
-// enlist gives a flooder a ticket.
+// enlist logs a flooder in, and gives it a ticket.
 func (s *scene) enlist(ctx context.Context, f *attack.Flooder) error {
 	name := accountName(s.index(flooder))
 	posts, err := login(ctx, http.DefaultClient, s.url, name, "posts")
@@ -121,8 +122,9 @@ func (s *scene) enlist(ctx context.Context, f *attack.Flooder) error {
 	return nil
 }
 
-// measure measures for a time beside a generator, which may be nil, and ends it. It
-// returns early when a timer is too late, because that phase is thrown away.
+// measure measures for the duration d while a generator, which may be nil, goes on. Then
+// it ends the generator. It returns early when a timer is too late, because that phase is
+// thrown away.
 func (s *scene) measure(ctx context.Context, d time.Duration, g *attack.Process) (Phase, error) {
 	var p Phase
 	before, err := hashed(ctx, s.url)

@@ -15,8 +15,8 @@ import (
 
 var columns = []string{Quiet, Control, Attack}
 
-// Print writes the report for people: a table of the phases, and then what the attackers
-// got.
+// Print writes the report for people: a table of the phases, and then the outcomes of the
+// attackers' tries.
 func (r *Report) Print(w io.Writer) error {
 	var b bytes.Buffer
 	c := r.Config
@@ -87,7 +87,7 @@ func (r *Report) logins(row func(name, bound string, cell func([]Phase) string),
 	row("  p99", "", times(func(p Phase) time.Duration { return of(p).P99 }))
 }
 
-// times returns the cell of a time: its median.
+// times returns a function that makes the cell of a time: its median.
 func times(of func(Phase) time.Duration) func([]Phase) string {
 	return func(list []Phase) string {
 		var values []float64
@@ -100,7 +100,7 @@ func times(of func(Phase) time.Duration) func([]Phase) string {
 
 func megabytes(n int64) float64 { return float64(n) / (1 << 20) }
 
-// gains tells of each kind of attack in the last run.
+// gains writes, for each kind of attack, the outcomes in the last run.
 func (r *Report) gains(w io.Writer) {
 	last := r.Phases[Attack][len(r.Phases[Attack])-1]
 	for _, kind := range []struct {

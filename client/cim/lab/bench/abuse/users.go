@@ -14,31 +14,32 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// password is that of all accounts.
+// password is the password of all accounts.
 const password = "measured, not guarded"
 
-// textSize is the bytes of a message, which are its number with zeros in front.
+// textSize is the size of a message in bytes. Its text is its number with zeros in front.
 const textSize = 128
 
 // users are pairs who write to each other at fixed moments. User 0 writes to user 1, 2 to
 // 3, and so on.
 type users struct {
 	clients []*client.Client
-	every   time.Duration // between two messages of a user
-	begun   time.Time     // of the first user's first message
+	every   time.Duration // pause between two messages of a user
+	begun   time.Time     // when the first user's first message is due
 	all     sync.WaitGroup
 	cancel  context.CancelFunc
 
 	mu    sync.Mutex
-	from  time.Time // what was due before is not measured
-	until time.Time // what is due from then on is not measured; zero: everything
+	from  time.Time // messages that were due before are not measured
+	until time.Time // messages that are due from then on are not measured; zero: no end
 	came  int
 	shown procstat.Histogram
 }
 
 func accountName(i int) string { return fmt.Sprintf("user-%03d", i) }
 
-// account returns how to register and log in as a user of the route at url.
+// account returns the Config of a client, which registers and logs in as user i at the
+// route at url.
 func account(url string, i int) client.Config {
 	return client.Config{Routes: []string{url}, Name: accountName(i), Password: password, Device: "bench"}
 }
@@ -88,7 +89,7 @@ func (u *users) close() {
 	u.all.Wait()
 	for _, c := range u.clients {
 		if c != nil {
-			_ = c.Close() // what it could not say any more concerns nobody
+			_ = c.Close() // nobody needs messages that it could not send any more
 		}
 	}
 }
@@ -103,7 +104,7 @@ func (u *users) write(ctx context.Context, i int) {
 	for k := 0; retry.Sleep(ctx, time.Until(u.due(i, k))); k++ {
 		text := fmt.Sprintf("%0*d", textSize, k)
 		if _, err := u.clients[i].Enqueue(ctx, client.Outgoing{To: to, Text: text}); err != nil {
-			return // the messages that are not sent are missing
+			return // messages that are not sent count as missing
 		}
 	}
 }
@@ -145,8 +146,8 @@ func (u *users) begin() {
 // drainTime bounds the wait for messages that were due in the measured time.
 const drainTime = 10 * time.Second
 
-// end ends the measured time, and returns how many messages were due in it, and how many
-// of them were not shown. It waits for those that are late, 10 s at most.
+// end ends the measured time. It returns how many messages were due in that time, and how
+// many of these were not shown. It waits up to 10 s for late ones.
 func (u *users) end(ctx context.Context) (due, missing int) {
 	u.mu.Lock()
 	u.until = time.Now()

@@ -26,11 +26,11 @@ const (
 	posters = 8
 )
 
-// flood is a connection on which a flooder sends without waiting for answers.
+// flood is a connection on which a flooder sends, and does not wait for answers.
 type flood struct {
 	conn    net.Conn
 	message func(number int) []byte
-	rate    float64 // messages per second; zero: as fast as they are taken
+	rate    float64 // messages per second; zero: as fast as the other end accepts them
 	counter *counter
 }
 
@@ -56,8 +56,8 @@ func (g *generator) floodAll(ctx context.Context) error {
 	return nil
 }
 
-// floodNode floods the node until ctx ends. If the node ends the connection, it logs in
-// again.
+// floodNode floods the node until ctx ends. If the node ends the connection, floodNode
+// logs in again.
 func (g *generator) floodNode(ctx context.Context, l *line) {
 	letter := benchwire.NewLetter(benchwire.NewTag(), g.Flooder.To, 0, floodText)
 	for token := g.Flooder.Token; ctx.Err() == nil; {
@@ -79,7 +79,7 @@ func (g *generator) floodNode(ctx context.Context, l *line) {
 }
 
 // again gets another ticket by the token, and connects. It returns the token for the next
-// time, which is empty if there is no other.
+// call, which is empty if the route gave none.
 func (g *generator) again(ctx context.Context, token string) (l *line, next string, err error) {
 	body, err := json.Marshal(proto.LoginRequest{Token: token, Device: g.Flooder.Device})
 	if err != nil {
@@ -139,16 +139,16 @@ type line struct {
 	in   *bufio.Reader
 }
 
-// post is a request to send a message, which has an id of its own.
+// post returns a request to send a message with the given id.
 func (g *generator) post(id string) []byte {
 	body, err := json.Marshal(proto.SendMessage{ID: id, To: g.Flooder.To, Text: strings.Repeat("x", floodText)})
 	if err != nil {
-		panic(err) // only for texts that are not UTF-8, and these are ours
+		panic(err) // only for texts that are not UTF-8, and these texts are ours
 	}
 	return request(proto.PathSend, "Authorization: Bearer "+g.Flooder.PostToken+"\r\n", body)
 }
 
-// send sends until ctx ends or the connection does.
+// send sends until ctx or the connection ends.
 func (f *flood) send(ctx context.Context) {
 	begun, sent := time.Now(), 0
 	for at := begun; retry.Sleep(ctx, time.Until(at)); {

@@ -26,8 +26,8 @@ type generator struct {
 // ready is what a generator writes when the whole attack stands.
 const ready = "ready"
 
-// Serve is the generator's process. It blocks until in ends, or its timer is later
-// than the Plan allows.
+// Serve runs a generator: it does what the generator's process has to do. It blocks until
+// in ends, or until its timer is later than the Plan allows.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	g := new(generator)
 	if err := json.NewDecoder(in).Decode(&g.Plan); err != nil {
@@ -40,7 +40,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := g.start(ctx); err != nil {
 		return err
 	}
-	retry.Sleep(ctx, g.Renew) // by then each connection was made
+	retry.Sleep(ctx, g.Renew) // by then each connection has been made once
 	begun := g.begin()
 	if _, err := fmt.Fprintln(out, ready); err != nil {
 		return fmt.Errorf("report: %w", err)

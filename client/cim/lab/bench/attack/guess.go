@@ -14,7 +14,7 @@ import (
 )
 
 // guesser tries one wrong password after another. It does not wait for the answers, so
-// that the route always has more guesses of it.
+// the route may have several guesses of it at a time.
 type guesser struct {
 	*generator
 	from   net.IP
@@ -73,11 +73,11 @@ func (c *guesser) dial(ctx context.Context) error {
 	return nil
 }
 
-// guess is a request to log in with a wrong password.
+// guess returns a request to log in with a wrong password.
 func guess(name string, n int) []byte {
 	body, err := json.Marshal(proto.LoginRequest{Name: name, Password: fmt.Sprint("guess-", n), Device: "guesser"})
 	if err != nil {
-		panic(err) // only for texts that are not UTF-8, and these are ours
+		panic(err) // only for texts that are not UTF-8, and these texts are ours
 	}
 	return request(proto.PathLogin, "", body)
 }

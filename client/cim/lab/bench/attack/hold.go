@@ -14,7 +14,8 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// holder keeps a connection whose input does not end, and replaces it at fixed moments.
+// holder keeps a connection open with input that does not end. At fixed moments it
+// replaces the connection.
 type holder struct {
 	from    net.IP
 	to      string
@@ -41,18 +42,20 @@ func (g *generator) holdAll(ctx context.Context) {
 	}
 }
 
-// unfinishedBody is a whole head, and one byte of its body.
+// unfinishedBody returns a request's whole head, and one byte of the body.
 func unfinishedBody(i int) []byte {
 	path := []string{proto.PathLogin, proto.PathRegister, proto.PathSend, proto.PathPull}[i%4]
 	return append(head(path, "", 200), '{')
 }
 
-// unfinishedFrame announces the longest login that a node takes, and sends one byte.
+// unfinishedFrame returns the beginning of a frame: the length of the longest login that
+// a node accepts, and one byte.
 func unfinishedFrame() []byte {
 	return append(binary.AppendUvarint(nil, 16<<10), 0x18) // the tag of the command
 }
 
-// hold runs a holder until ctx ends. The moments of all n are spread.
+// hold runs holder i of n until ctx ends. The moments at which the n holders replace
+// their connections are spread.
 func (g *generator) hold(ctx context.Context, h holder, i, n int) {
 	at := time.Now().Add(g.Renew * time.Duration(i) / time.Duration(n))
 	g.all.Go(func() {
@@ -63,7 +66,7 @@ func (g *generator) hold(ctx context.Context, h holder, i, n int) {
 	})
 }
 
-// once holds one connection until the time comes, and returns what became of it.
+// once holds one connection until the given time, and returns how that connection ended.
 func (h *holder) once(ctx context.Context, until time.Time) (how string) {
 	conn, err := dialer(h.from).DialContext(ctx, "tcp", h.to)
 	if err != nil {

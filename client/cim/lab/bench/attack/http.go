@@ -11,12 +11,12 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// request is a whole request. Each line of headers ends with CRLF.
+// request returns a whole request. Each line of headers ends with CRLF.
 func request(path, headers string, body []byte) []byte {
 	return append(head(path, headers, len(body)), body...)
 }
 
-// head is a request up to its body, which has the given length.
+// head returns a request up to its body, which has the given length.
 func head(path, headers string, length int) []byte {
 	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n", path, headers, length)
 }
@@ -38,7 +38,7 @@ func countAnswers(conn net.Conn, c *counter) {
 	}
 }
 
-// codeOf names the outcome of a request.
+// codeOf returns a name for the outcome of a request.
 func codeOf(status int, body []byte) string {
 	var refused proto.ErrorAnswer
 	if status == http.StatusOK {

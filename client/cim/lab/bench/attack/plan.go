@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// Plan is what a generator does. A kind of attack that the Plan has none of is left out.
+// Plan says what a generator does. A kind of attack is left out if its number is zero.
 type Plan struct {
 	Route string // host:port
 	Node  string // host:port for clients
-	Sink  bool   // both are a sink, which answers nothing
+	Sink  bool   // Route and Node are the address of a sink, which answers nothing
 
 	MostLate time.Duration // the attack ends when the generator's timer is later, see Punctuality
 
 	Bodies int           // requests that are held, each with a body that does not end
-	Shared int           // so many of them come from 127.0.0.1
+	Shared int           // how many of these come from 127.0.0.1
 	Frames int           // connections to the node that are held, each with a frame that does not end
-	Renew  time.Duration // after that time another connection takes the place of a held one
+	Renew  time.Duration // after this time another connection replaces a held one
 
 	Guessers  int      // each has an address of its own
 	GuessRate float64  // guesses per second of all guessers together
-	Names     []string // accounts that are guessed at in turn; an empty one is a new name each time
+	Names     []string // accounts whose passwords are guessed in turn; an empty one stands for a new name each time
 
 	Flooder *Flooder // nil: none
 }
@@ -32,15 +32,15 @@ type Plan struct {
 type Flooder struct {
 	User      int64
 	Ticket    string
-	Token     string // gets another ticket when the connection has ended
+	Token     string // by it the flooder gets another ticket when the connection has ended
 	Device    string // of Ticket and Token
-	PostToken string // of another device, for the requests
+	PostToken string // the token of another device, for the requests
 	To        int64
 	Rate      float64 // messages per second on the connection; zero: as fast as the node takes them
 	PostRate  float64 // requests per second; zero: as fast as the route takes them
 }
 
-// Report is what a generator did and got since it was ready.
+// Report has the tries of a generator since it was ready, and their outcomes.
 type Report struct {
 	Took    time.Duration
 	Late    time.Duration // see Punctuality
@@ -51,11 +51,11 @@ type Report struct {
 	Posts   Outcomes // of the flooder, to the route
 }
 
-// Outcomes counts tries, and what became of them. A try of which nothing is known yet, or
-// that a sink took, is in Tried alone.
+// Outcomes counts tries, and how they ended. A try that has no answer yet, or that went
+// to a sink, is only in Tried.
 type Outcomes struct {
 	Tried int64
-	Ends  map[string]int64 // by code, or by what happened to the connection
+	Ends  map[string]int64 // by code, or by how the connection ended
 }
 
 // Ended returns how many tries are over.
@@ -108,7 +108,7 @@ const (
 	perBlock       = 250
 )
 
-// Address returns address i of a network of loopback, for i up to 62,500.
+// Address returns address i of the network 127.N, for i up to 62,500.
 func Address(network byte, i int) net.IP {
 	return net.IPv4(127, network, byte(i/perBlock), byte(1+i%perBlock))
 }

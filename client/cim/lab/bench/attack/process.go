@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// niceness is the priority of a generator, which is lower than that of its neighbours.
+// niceness is the nice value of a generator. It gives a generator less priority than the
+// processes beside it.
 const niceness = "10"
 
 // Process is a generator in a process of its own.
@@ -27,8 +28,8 @@ type Process struct {
 }
 
 // Start runs command, which must call Serve, with little priority (nice). It returns when
-// the attack stands. The caller must call End. The process ends with ctx and with the
-// caller, too.
+// the whole attack is under way. The caller must call End. The process also ends when ctx
+// or the caller ends.
 func Start(ctx context.Context, command []string, plan Plan) (*Process, error) {
 	p := &Process{cmd: exec.CommandContext(ctx, "nice", append([]string{"-n", niceness}, command...)...),
 		stderr: new(strings.Builder), ended: make(chan struct{})}
@@ -68,10 +69,11 @@ func (p *Process) begin(plan Plan) error {
 	return err
 }
 
-// Ended is closed when the attack has ended. It ends before End if its timer is too late.
+// Ended returns a channel that is closed when the attack has ended. The attack ends
+// before the call of End if its timer is too late.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// End ends the attack and returns what came of it.
+// End ends the attack and returns its report.
 func (p *Process) End() (Report, error) {
 	p.stdin.Close()
 	<-p.ended

@@ -11,9 +11,9 @@ import (
 // tick is the time between two looks at the clock.
 const tick = 10 * time.Millisecond
 
-// Punctuality has how late a timer of 10 ms was at most. It shows whether a process got
-// its turns from the system in time. It is safe for concurrent use.
-// Make it with NewPunctuality.
+// Punctuality measures how late a timer of 10 ms was at most. That shows whether the
+// system let a process run in time. It is safe for concurrent use. Make it with
+// NewPunctuality.
 type Punctuality struct {
 	mu    sync.Mutex
 	most  time.Duration
@@ -21,7 +21,7 @@ type Punctuality struct {
 	over  chan struct{} // closed when worst is more than most
 }
 
-// NewPunctuality returns one that was in time so far, for a timer that may be so late.
+// NewPunctuality returns a Punctuality for a timer that may be late by most.
 func NewPunctuality(most time.Duration) *Punctuality {
 	return &Punctuality{most: most, over: make(chan struct{})}
 }
@@ -42,7 +42,7 @@ func (p *Punctuality) note(late time.Duration) {
 	p.worst = max(p.worst, late)
 }
 
-// Begin forgets what was before.
+// Begin forgets how late the timer was before.
 func (p *Punctuality) Begin() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -52,8 +52,8 @@ func (p *Punctuality) Begin() {
 	p.worst = 0
 }
 
-// Over returns a channel that is closed when the timer is too late. Begin makes
-// another one.
+// Over returns a channel that is closed when the timer is too late. Begin makes a new
+// channel.
 func (p *Punctuality) Over() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -33,7 +33,7 @@ func ServeSink(ctx context.Context, out io.Writer) error {
 		all.Go(func() {
 			defer conn.Close()
 			defer context.AfterFunc(ctx, func() { conn.Close() })()
-			_, _ = io.Copy(io.Discard, conn) // a broken connection is one less
+			_, _ = io.Copy(io.Discard, conn) // if the connection breaks, the sink has one less
 		})
 	}
 }

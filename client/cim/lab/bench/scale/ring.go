@@ -39,7 +39,7 @@ func Rings(members, users int) Balance {
 	return b
 }
 
-// steps is how often the loads are updated while the users land. A change between two
+// steps is how often the loads are updated while the users connect. A change between two
 // updates is seen only at the next one.
 const steps = 100
 

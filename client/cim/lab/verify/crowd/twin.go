@@ -16,7 +16,7 @@ const (
 	twinTime = 30 * time.Second
 	// outliveTime is how long a twin may still run after the device is back. After that
 	// time the device is started once more, because a twin without a connection could
-	// connect later and displace it.
+	// connect later and displace the device.
 	outliveTime = 10 * time.Second
 )
 

@@ -34,9 +34,10 @@ func (j *Judge) joinCIM(reader *reader, at int64) {
 	j.cims = append(j.cims, reader)
 }
 
-// find returns the message with an id that was shown or is in a log. If the message was
-// sent without an id, the first id that appears becomes its own. Each further id is one
-// more message, which a proxy made by repeating the call.
+// find returns the message to which the given id belongs. The id was shown, or is in a
+// log. If the message was sent without an id, it gets the first id that appears with its
+// text. Each further id with this text is one more message, which a proxy made by
+// repeating the call.
 func (j *Judge) find(from int64, id, text string) *message {
 	k := key{from, id}
 	if m := j.messages[k]; m != nil {

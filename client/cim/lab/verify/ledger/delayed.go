@@ -4,7 +4,7 @@ import "slices"
 
 const (
 	// earlySlack is how long before its time, by the store's clock, a delayed message may
-	// be shown. Times have only milliseconds.
+	// be shown. The store's times have only milliseconds.
 	earlySlack = 20_000 // us
 	// firing is how long after its time a message may be stored if a route began to send
 	// it and did not finish.

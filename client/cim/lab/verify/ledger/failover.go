@@ -10,7 +10,7 @@ import (
 // replica had, or the store came back older or empty.
 type failover struct {
 	at    int64  // when it was gone, us
-	tail  int64  // writes in this time before that may be lost, us
+	tail  int64  // writes in this time before at may be lost, us
 	empty bool   // everything was lost, and the logs have begun anew, in other epochs
 	skews []skew // errors of the store's clock before that
 }
@@ -36,9 +36,9 @@ func (j *Judge) lose(r Record) {
 	}
 }
 
-// mayTake reports whether the message may have been on the lost primary alone. It was
-// sent before the primary was gone, and its sender got the answer within the tail, or
-// never.
+// mayTake reports whether the message may have been on the lost primary alone. Then it
+// was sent before the primary was gone, and its sender got the answer within the time
+// tail before the loss, or never.
 func (f failover) mayTake(m *message) bool {
 	if m.delay > 0 && (m.due() <= f.at || f.early(m)) && m.dueLast()+firing >= f.at-f.tail {
 		return true

@@ -99,10 +99,11 @@ func (j *Judge) showTurn(reader *reader, r Record) {
 	j.shownTo(reader, m, r)
 }
 
-// newTurn returns a message for a joining or leaving. It was stored between the request
-// and the first showing, which count as the times when it was sent and accepted. A later
-// entry may be shown first. So newTurn assigns the times of the requests anew, in the
-// order of the entries' numbers.
+// newTurn returns a message that stands for the entry of a joining or leaving. The entry
+// was stored between the request and its first showing. So the time of the request counts
+// as when the message was sent, and that of the showing as when it was accepted. Entries
+// may be shown in another order than that of the requests. So newTurn assigns the times
+// of all requests anew, in the order of the entries' numbers.
 func (j *Judge) newTurn(r Record) *message {
 	g := j.group(r.Group)
 	t := g.tenure(r.From)

@@ -70,8 +70,8 @@ func (m *message) private() bool { return m.group == 0 }
 // inGroup reports whether m is for the members of a group, and not for everyone.
 func (m *message) inGroup() bool { return m.group != 0 && m.group != Everyone }
 
-// sentBy reports whether the device need not be shown m because it sent it. A delayed
-// message must be shown to that device, too.
+// sentBy reports whether m need not be shown to the device of r because this device has
+// sent m. A delayed message must be shown to that device, too.
 func (m *message) sentBy(r *reader) bool {
 	return m.from == r.user && m.device == r.name && m.delay == 0
 }

@@ -53,8 +53,8 @@ func (j *Judge) mayDisorder(a, b *message) bool {
 // judgeJoinings judges the places of a user's joinings and leavings among the user's own
 // messages. A message that was sent after the joining was confirmed must come after the
 // joining. A message that was accepted before the user requested to leave must come
-// before the leaving. A message that was lost with a primary has no place, and a leaving
-// may get its number.
+// before the leaving. A message that was lost with a primary has no place: its number may
+// now be that of a leaving.
 func (v *Verdict) judgeJoinings(j *Judge) {
 	for _, m := range j.order {
 		if !m.inGroup() || m.accepted == 0 || m.doubt || m.told == nil || j.shaky(m.group, m.from) || j.lostItsPlace(m) {

@@ -89,7 +89,7 @@ type Record struct {
 	Note     string   `json:"note,omitempty"`
 	Faults   []string `json:"faults,omitempty"`   // of Begun: names of the requested faults
 	Ack      string   `json:"ack,omitempty"`      // of Begun: AckReplica if "accepted" needs a replica
-	Tail     int64    `json:"tail,omitempty"`     // of Broken: a primary was lost, and its writes in this time before that may be lost, us
+	Tail     int64    `json:"tail,omitempty"`     // of Broken: a primary was lost, and perhaps its writes in this time before, us
 	Empty    bool     `json:"empty,omitempty"`    // of Broken: the store lost everything
 	Restored bool     `json:"restored,omitempty"` // of Broken: the messages of Tail are gone, even if replicas had them
 	Alone    int64    `json:"alone,omitempty"`    // of Broken: for this time no replica gets anything from the primary, unless it is healed before, us

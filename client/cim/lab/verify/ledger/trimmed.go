@@ -16,7 +16,7 @@ func (j *Judge) noteTrimmed(r Record) {
 	}
 }
 
-// judgeTrimmed judges whether reports to devices of missing entries were true. The
+// judgeTrimmed judges the reports by which devices learned that entries are missing. The
 // entries must really be gone, and only a full log may drop entries for their age.
 func (v *Verdict) judgeTrimmed(j *Judge) {
 	for _, t := range j.trims {

@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// unheard reports whether a device need not be shown m because its node never knew of
-// the membership. Faults kept the routes from reporting to the node both the joining
-// and the leaving of its user. Between them there was no quiet half minute in which the
-// node could find it out. The device was shown nothing of that membership.
+// unheard reports whether a device need not be shown m because its node never knew that
+// its user was a member. That is so if three things are true. Faults kept the routes from
+// telling the node about the joining and the leaving. Between the two there was no quiet
+// half minute, in which the node would have found out by itself. The device was shown
+// nothing else of that membership.
 func (j *Judge) unheard(reader *reader, m *message) bool {
 	places := j.placesOf(m)
 	if len(places) == 0 {
