@@ -77,8 +77,8 @@ type CloseReport struct {
 	Note     string `json:"note,omitempty"` // at most MaxReportNote bytes; DecisionResolve needs one
 }
 
-// ReportClosed names the author of the message about which the caller has decided, and
-// its group.
+// ReportClosed is about the message on which the caller has decided. It names the author
+// and the group of that message.
 type ReportClosed struct {
 	From  int64 `json:"from"`            // the author of the message
 	Group int64 `json:"group,omitempty"` // the group to which it was written; zero: it was written to a user

@@ -67,8 +67,8 @@ func (rt *Route) readBody(w http.ResponseWriter, r *http.Request, q request) (*h
 	return r, body.Whole(w, r, rt.cfg.MaxBody, bodyTime)
 }
 
-// readNode reads the body of a node's request, if it is one. If the node's signature is
-// for another body, the error has the code Unauthorized.
+// readNode reads the body of a request for nodes, if a node has sent the request. If the
+// node's signature is for another body, the error has the code Unauthorized.
 func (rt *Route) readNode(w http.ResponseWriter, r *http.Request) (*http.Request, *proto.Error) {
 	caller, err := rt.callerOf(w, r)
 	if err != nil {

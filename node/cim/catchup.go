@@ -151,9 +151,9 @@ func (f *CatchUp) log(id int64) *clientLog {
 
 // Start follows both logs from their cursors, and pulls the entries up to newest. The
 // parameter ends has the ends of the logs that a route found. The places in newest are
-// the same or later ones. If there is no cursor, the inbox is read from its oldest entry.
-// Everyone's log is then read from its end in ends, and the first ping makes that end its
-// cursor.
+// the same or later ones. Without a cursor, the inbox is read from its oldest entry, and
+// everyone's log from its end in ends. With the first ping, that end becomes the cursor
+// of everyone's log.
 func (f *CatchUp) Start(cursors, ends, newest []*proto.Mark) {
 	f.mu.Lock()
 	for i := range f.logs {

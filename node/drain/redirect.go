@@ -22,8 +22,8 @@ const (
 )
 
 // step sends as many clients away as the rate allows. It reports whether a route
-// answered. If it made no request, it returns its argument answered. Clients without a
-// ticket stay. CIM connections stay while no route answers, because their clients need
+// answered. If step made no request, it returns the parameter answered. Clients that get
+// no ticket stay. CIM connections stay while no route answers, because their clients need
 // a route to come back.
 func (d *Drainer[S]) step(ctx context.Context, now time.Time, answered bool) bool {
 	most := d.allowed(now)

@@ -42,8 +42,9 @@ func (s *selection) add(m *message) {
 }
 
 // nextRequest returns the messages of the next request. First come the messages that may
-// have been stored. Then come those of connections that have no such message. The request
-// has few messages, or none, of a sender that is over its rate.
+// have been stored already. Other messages follow only if their connection has none of
+// the first kind. The request has few messages, or none, of a sender that is over its
+// rate.
 func nextRequest(waiting []*message, now time.Time) []*message {
 	s := selection{now: now, later: make(map[*Sender]bool)}
 	for _, m := range waiting {

@@ -34,7 +34,7 @@ func (s *Server) admit(l *Link) {
 	s.list.add(l)
 }
 
-// left removes a link that has ended: no goroutine reads it, writes it or calls it any
+// left removes a link that has ended: no goroutine reads, writes or calls the link any
 // more.
 func (s *Server) left(l *Link) {
 	l.mu.Lock()

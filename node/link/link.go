@@ -235,9 +235,9 @@ func (l *Link) resumeLocked() {
 	}
 }
 
-// Close ends the link. Before that, the waiting frames are written, and then a goodbye
-// with the code and a sentence for people. If it is empty, the code's own sentence is
-// used. Only the first call counts.
+// Close ends the link. Before that, the link writes the waiting frames, and then a
+// goodbye with the code and a sentence for people. If sentence is empty, the goodbye has
+// the code's own sentence. Only the first call counts.
 func (l *Link) Close(code proto.Code, sentence string) {
 	if sentence == "" {
 		sentence = code.Text()

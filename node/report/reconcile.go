@@ -86,10 +86,10 @@ func NewReconciler(c ReconcilerConfig) *Reconciler {
 	return &Reconciler{config: c, now: make(chan struct{}, 1)}
 }
 
-// Sure reports whether the node may rely on the connections that it holds. It may not if
-// the process may have stood still, because clients may have gone to other nodes
-// meanwhile. There they may have sent the messages again that wait here. Then the node
-// has to reconcile first.
+// Sure reports whether the node may rely on the connections that it holds. It returns
+// false if the process may have stood still. Then the node has to reconcile first.
+// Meanwhile clients may have gone to other nodes, and sent there the messages that wait
+// here.
 func (r *Reconciler) Sure(now time.Time) bool { return r.config.Watch.Sure(now) }
 
 // Hurry starts a reconciliation of everything. It does not block.

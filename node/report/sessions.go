@@ -176,9 +176,9 @@ func (r *Sessions) Ended(s Acker, cursors []*proto.Mark) {
 	r.acking(s, &acking{cursors: cursors, ended: true})
 }
 
-// Left queues the places up to which a CIM client has surely read the logs. They count
-// only if the client logs out, too: it ended its sending, and then its connection was
-// reset.
+// Left queues the places up to which a CIM client has surely read the logs. The client
+// has ended its sending, and then its connection was reset. So the places count only if
+// the client logs out, too.
 func (r *Sessions) Left(s Acker, read []*proto.Mark) {
 	r.acking(s, &acking{left: read})
 }

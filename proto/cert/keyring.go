@@ -78,10 +78,10 @@ func (k *Keyring) Set(id *Identity) {
 // Certificate returns the certificate of this process.
 func (k *Keyring) Certificate() Certificate { return k.id.Load().Certificate }
 
-// Prove puts the proof of a request into its header. The parameter callee is the name
-// that the called process has for itself. It is the address in its member record for a
-// node, and the empty string for a route. The parameter target is its URL or address, as
-// for Learn. The path includes the query.
+// Prove puts the proof of a request into its header. The parameter callee names the
+// called process as that process names itself: for a node, the address in its member
+// record; for a route, the empty string. The parameter target is the URL or address of
+// the called process, as for Learn. The path includes the query.
 func (k *Keyring) Prove(header http.Header, target, callee, method, path string, body []byte) {
 	id := k.id.Load()
 	k.mu.Lock()

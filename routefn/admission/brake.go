@@ -7,25 +7,25 @@ import (
 )
 
 const (
-	// refusalEvery and refusalBurst are the rate at which refusals of one user cost
-	// nothing but their answer. A client that keeps to its Retry-After stays far below it.
+	// refusalEvery and refusalBurst are the rate of refusals at which a user is not
+	// slowed down yet. A client that keeps to its Retry-After stays far below it.
 	refusalEvery = 100 * time.Millisecond
 	refusalBurst = 100
-	// longestBrake is the longest wait. It bounds how many requests of a user wait to 20.
+	// longestBrake is the longest wait. So at most 20 requests of a user wait.
 	longestBrake = 2 * time.Second
 )
 
-// A Brake slows down users whose requests are refused again and again. To refuse a
-// request takes the store's time, too. So a user who ignores refusals has its next
-// requests wait, and they get their turns ten times per second. A request that is not
-// refused costs nothing. The zero Brake is ready for use. It is safe for concurrent use.
+// A Brake slows down users whose requests are refused again and again, because to refuse
+// a request takes the store's time, too. The next requests of a user who ignores refusals
+// wait, and are served at ten per second. Requests that are not refused do not slow a
+// user down. The zero Brake is ready for use. It is safe for concurrent use.
 type Brake struct {
-	users recent.Cache[int64, time.Time] // by when no refusal counts any more
+	users recent.Cache[int64, time.Time] // the time from which on no earlier refusal of the user counts
 }
 
-// Enter returns how long a request of a user has to wait before it is served. It returns
-// false if too many others wait; the time then is that of the next try. Otherwise the
-// caller must call Leave after the request.
+// Enter returns how long a request of a user has to wait before it is served. Afterwards
+// the caller must call Leave. If too many others wait, Enter returns false and the time
+// until the next try.
 func (b *Brake) Enter(user int64, now time.Time) (wait time.Duration, ok bool) {
 	if b.Waits(user, now) == 0 {
 		return 0, true
@@ -40,13 +40,14 @@ func (b *Brake) Enter(user int64, now time.Time) (wait time.Duration, ok bool) {
 	return wait, ok
 }
 
-// Leave tells how a request ended: whether Enter had it wait, and whether it was refused.
+// Leave tells the Brake that a request has ended, whether it had to wait, and whether it
+// was refused.
 func (b *Brake) Leave(user int64, now time.Time, waited, refused bool) {
 	if waited == refused {
 		return
 	}
 	b.users.Change(user, func(until time.Time) time.Time {
-		if waited { // and was not refused
+		if waited { // the request waited, and was not refused
 			return until.Add(-refusalEvery)
 		}
 		if until.Before(now) {
@@ -62,7 +63,7 @@ func (b *Brake) Waits(user int64, now time.Time) time.Duration {
 	return over(until, now)
 }
 
-// over returns how long it takes until the refusals of a user are within their burst, and
+// over returns in how much time the refusals of a user will be within refusalBurst, and
 // zero if they are.
 func over(until, now time.Time) time.Duration {
 	return max(0, until.Sub(now.Add(refusalBurst*refusalEvery)))

@@ -14,14 +14,13 @@ const (
 	// floor is the smallest limit. A node has at most four requests with messages in
 	// flight, so a few nodes are always served.
 	floor = 32
-	// always is how many requests of class Normal are admitted even if other classes
-	// use up the limit, as they may after the limit has decreased.
+	// always is how many requests of class Normal are admitted even if other classes use
+	// up the limit. That may happen after the limit has decreased.
 	always = floor / 2
-	// more is how many logins and old pages are admitted beyond those that were reported.
-	// While the store is slow, n + more of them are admitted after a report with n
-	// openings.
+	// more bounds the requests of logins and of old pages that are admitted while the
+	// store is slow. After a report with n openings, n + more of them are admitted.
 	more = 4
-	// For the time lasting after a report, the next one is expected. A node retries a
+	// lasting is for how long after a report the next one is expected. A node retries a
 	// failed report after at most 4 s.
 	lasting = 4 * time.Second
 	// step is by how much the limit grows per window. That makes 1,000 in six seconds.
@@ -73,7 +72,8 @@ type window struct {
 }
 
 // tooLate reports whether the store is overloaded, because most of its answers were late.
-// With floor requests or fewer in flight, load cannot be the reason why answers are late.
+// If there were at most floor requests in flight, tooLate returns false: so few cannot be
+// the reason why answers are late.
 func (w window) tooLate() bool { return 2*w.late > w.answers && w.peak > floor }
 
 // next returns the limit for the next window, by AIMD with the decrease of TCP

@@ -14,8 +14,8 @@ type Share struct {
 // that waits for its answers needs.
 const smallestShare = 16
 
-// shareOf returns how many requests of a class one user may have in flight. The parameter
-// limit is the limit of the class. That is an eighth, and at least smallestShare.
+// shareOf returns how many requests of a class one user may have in flight: an eighth of
+// limit, the limit of the class, but at least smallestShare.
 func shareOf(limit int) int { return max(smallestShare, limit/8) }
 
 // Enter counts one more request of the user. The parameter limit is that of the request's

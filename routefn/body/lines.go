@@ -5,9 +5,9 @@ import "net/http"
 // ContentLines is the content type of JSON lines.
 const ContentLines = "application/x-ndjson"
 
-// Lines is a page of JSON lines. Unless it is the last one, the header Link names the next
-// page: RFC 8288. The address there is relative, so that it holds behind a proxy that serves
-// the route below a path.
+// Lines is a page of JSON lines. Unless it is the last page, the header Link (RFC 8288)
+// names the next one. The address there is relative, so that it is right behind a proxy
+// that serves the route below a path.
 type Lines struct {
 	Text []byte
 	Next string // query of the next page

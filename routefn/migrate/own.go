@@ -11,8 +11,8 @@ import (
 	"github.com/cim-go/cim/routefn/role"
 )
 
-// lastMessage is the last message of a file so far, and the user or the group whose log has
-// it.
+// lastMessage is the latest message that was read from a file, and the user or the group
+// whose log has it.
 type lastMessage struct {
 	user, group int64
 	key         string
@@ -30,8 +30,8 @@ func (f *fromLines) bind(ctx context.Context, subjects map[string]accounts.Subje
 	return nil
 }
 
-// systemRoles gives the accounts their roles in the system, unless they have one here, or
-// were left out.
+// systemRoles gives the accounts their roles in the system. It passes over accounts that
+// have a role in this store, or that were left out.
 func (f *fromLines) systemRoles(ctx context.Context, lines []format.Line) error {
 	for _, l := range lines {
 		a := l.Value.(*format.Account)
@@ -53,8 +53,8 @@ func (f *fromLines) systemRoles(ctx context.Context, lines []format.Line) error 
 	return nil
 }
 
-// roles gives members their roles, unless they have one here. answers has what the import
-// of each member has done.
+// roles gives members their roles, unless they have a role in this store. answers has the
+// outcome of the import of each member.
 func (f *fromLines) roles(ctx context.Context, lines []format.Line, answers []transfer.ImportedMember) error {
 	for i, l := range lines {
 		m := l.Value.(*format.Member)
@@ -70,8 +70,8 @@ func (f *fromLines) roles(ctx context.Context, lines []format.Line, answers []tr
 	return nil
 }
 
-// ownLines imports lines about one user, all of one kind. Those that are no cursors are for
-// reading, so they are left out.
+// ownLines imports lines about one user, all of one kind. Only cursors are imported; the
+// other kinds are for reading.
 func (f *fromLines) ownLines(ctx context.Context, lines []format.Line) error {
 	for _, l := range lines {
 		c, ok := l.Value.(*format.Cursor)
@@ -90,8 +90,8 @@ func (f *fromLines) ownLines(ctx context.Context, lines []format.Line) error {
 	return nil
 }
 
-// cursor imports a cursor, if messages of its log stand before it. It says nothing otherwise:
-// the device has read nothing.
+// cursor imports a cursor, if messages of its log stand before it. Otherwise the device
+// has read nothing, and there is nothing to import.
 func (f *fromLines) cursor(ctx context.Context, l format.Line, c *format.Cursor) error {
 	if bad := f.people[c.User].bad; bad != "" {
 		return f.leaveDetail(l, c.User, c.Group, errors.New(bad))
@@ -119,8 +119,8 @@ func (f *fromLines) cursor(ctx context.Context, l format.Line, c *format.Cursor)
 	return nil
 }
 
-// leaveDetail counts and reports what the store refused for good. It returns any other
-// error.
+// leaveDetail counts and reports an error if the store refused something for good. It
+// returns any other error.
 func (f *fromLines) leaveDetail(l format.Line, user, group int64, err error) error {
 	if err == nil || errors.Is(err, record.ErrUnavailable) || errors.Is(err, record.ErrUnknown) {
 		return err

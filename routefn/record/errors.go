@@ -85,8 +85,8 @@ var (
 	// ErrExpired is returned when a session is opened whose number was issued too long
 	// ago, by the store's clock.
 	ErrExpired = errors.New("session number has expired")
-	// ErrVoid is returned for a Pass that is no longer valid. Its device was logged out
-	// since, or it has expired by the store's clock.
+	// ErrVoid is returned for a Pass that is no longer valid, because its device was
+	// logged out or the pass has expired by the store's clock.
 	ErrVoid = errors.New("token is void")
 	// ErrReplayed is returned for a refresh token whose successor was already used. So
 	// somebody other than the device has a copy of the token.

@@ -150,7 +150,8 @@ func surely(r limit.Rate, seen, now int64, n int) bool {
 	return left-n >= min(closeBy, r.Burst/2)
 }
 
-// take returns the op that takes an exact cost, and adds what is owed before.
+// take returns the op that takes an exact cost. Before that, the op adds the messages
+// that are owed to the budget.
 func (s *Store) take(c *cost) *op.Op {
 	c.count = s.settleOwed(c.from)
 	args := append([]any{rateField, len(c.drafts), 1}, rateArgs(c.rate)...)
@@ -201,7 +202,8 @@ func (s *Store) noteBudget(from int64, budget string) {
 }
 
 // add returns the op that takes a cost from a budget which surely has enough. It leaves
-// out drafts that were refused meanwhile. It returns nil if the messages may be owed.
+// out drafts that were refused meanwhile. It returns nil if the messages may stay owed to
+// the budget until a later call.
 func (s *Store) add(c *cost) *op.Op {
 	n := 0
 	for _, d := range c.drafts {

@@ -22,11 +22,12 @@ import (
 // Clients show it once, because their history has its key.
 const lookBack = 5 * time.Minute
 
-// A first try is a message that is not marked Again. firstTryLife is for how many ms
-// after a node has sent it, it may be stored. A node gives up a request after 3 s, and
-// sends it again with every message marked Again. So a first try that comes after that is
-// from a route that was paused, and its message may be stored already. If it were stored
-// a second time, a user who has joined the group in between could read it.
+// firstTryLife is how old a first try may be when it is stored, in ms. A first try is a
+// message that is not marked Again, and its age counts from when a node sent it. A node
+// gives up a request after 3 s, and sends it again with every message marked Again. So an
+// older first try is from a route that was paused, and its message may be stored already.
+// If it were stored a second time, a user who has joined the group in between could read
+// it.
 //
 // In the log of a group, append.lua also compares with the clock of the group's server.
 // In a Cluster that clock may differ from the store's by more than firstTryLife. Then

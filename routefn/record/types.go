@@ -129,8 +129,8 @@ type Acking struct {
 	// it has Ended set.
 	Received []proto.Position
 
-	// Left has positions up to which the device has read, provided that it also logs out.
-	// It is for a client that ended its sending before its connection was reset. The
+	// Left is for a client that ended its sending before its connection was reset. It has
+	// the positions up to which the device counts as having read if it also logs out. The
 	// store keeps the positions for the next opening. If Left is given, Cursors and
 	// Received are not used.
 	Left []proto.Position

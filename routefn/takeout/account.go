@@ -21,7 +21,8 @@ const (
 	delayedAtOnce  = 20
 )
 
-// account writes the account, its devices, and who may do what with the user.
+// account writes the account, its devices, and whom the user lets write, add and find:
+// see format.Consent.
 func (w *writer) account(ctx context.Context) error {
 	account, err := w.Store.AccountByID(ctx, w.User)
 	if err != nil {
@@ -32,7 +33,7 @@ func (w *writer) account(ctx context.Context) error {
 		return err
 	}
 	devices, err := w.Store.Logins(ctx, w.User, token.TokenLife)
-	if err != nil && !errors.Is(err, record.ErrNoUser) { // it never logged in
+	if err != nil && !errors.Is(err, record.ErrNoUser) { // the user never logged in
 		return err
 	}
 	consent, err := w.Store.Consent(ctx, w.User)

@@ -20,8 +20,8 @@ type logs struct {
 	cursors map[string][]proto.Position
 }
 
-// logsOf reads which logs the user reads. They include groups that the user has left, as
-// long as a device has a cursor there.
+// logsOf finds out which logs the user may read. Among them are the logs of groups that
+// the user has left, as long as a device has a cursor there.
 func (w *writer) logsOf(ctx context.Context) (*logs, error) {
 	if w.known != nil {
 		return w.known, nil
@@ -51,8 +51,8 @@ func (w *writer) logsOf(ctx context.Context) (*logs, error) {
 	return l, nil
 }
 
-// behind returns the log that is exported behind another one. The first log is behind the
-// log zero. The inbox is the last one, so nothing is behind it.
+// behind returns the log that the export has after the given one. After 0 comes the first
+// log. The inbox is the last one, and nothing comes after it.
 func (l *logs) behind(log int64) int64 {
 	if log == proto.Everyone {
 		return proto.Inbox
@@ -61,10 +61,10 @@ func (l *logs) behind(log int64) int64 {
 	return l.order[i]
 }
 
-// beyond is above all numbers.
+// beyond is above the numbers of all entries.
 const beyond = proto.MaxUser + 1
 
-// log writes a piece of a log.
+// log reads and writes one piece of a log.
 func (w *writer) log(ctx context.Context) error {
 	all, err := w.logsOf(ctx)
 	if err != nil {
@@ -103,7 +103,8 @@ func (w *writer) log(ctx context.Context) error {
 	return nil
 }
 
-// heading writes the group whose log begins, and the membership of the user.
+// heading writes the lines before the messages of a group: the group, and the membership
+// of the user.
 func (w *writer) heading(ctx context.Context, all *logs) error {
 	log := w.At.Log
 	if log <= proto.Everyone {
@@ -120,7 +121,7 @@ func (w *writer) heading(ctx context.Context, all *logs) error {
 	return nil
 }
 
-// piece writes what was read of a log.
+// piece writes the piece p of a log.
 func (w *writer) piece(all *logs, p record.Pulled) {
 	if w.End == 0 {
 		w.End = p.Newest.Number
@@ -149,7 +150,7 @@ func (w *writer) piece(all *logs, p record.Pulled) {
 	w.At = p.Through
 }
 
-// leave goes on to the next log, or ends the part.
+// leave goes on to the next log. After the last one it ends this part of the export.
 func (w *writer) leave() {
 	if w.At.Log == proto.Inbox {
 		w.next()
@@ -183,14 +184,14 @@ func (w *writer) entry(s *proto.Stored) bool {
 	return w.write(format.KindMessage, line)
 }
 
-// cursor is a device's place in the log that is read.
+// cursor is the place up to which a device has acknowledged a log.
 type cursor struct {
 	device string
 	number int64
 }
 
-// cursorsIn returns the cursors in a log, in their order. A cursor of another epoch says
-// nothing about this log.
+// cursorsIn returns the cursors in a log, in the order of their places. It leaves out
+// cursors of another epoch, which say nothing about this log.
 func (l *logs) cursorsIn(log int64, epoch proto.Epoch) (list []cursor) {
 	for device, positions := range l.cursors {
 		for _, c := range positions {

@@ -20,36 +20,36 @@ const (
 	partEnd
 )
 
-// place is where a page begins. A client may change what a cursor says: each step checks
-// what the user may read.
+// place is where a page begins. A client could forge a cursor with any place, so each
+// step checks what the user may read.
 type place struct {
 	User    int64 `json:"u"`
 	Part    int   `json:"p,omitempty"` // one of the constants above
-	Records int64 `json:"r,omitempty"` // lines before it, without the header
+	Records int64 `json:"r,omitempty"` // how many lines come before this place, without the header
 
-	// In a list: the last entry that was written, by its number, and of delayed messages also
-	// by its id.
+	// In a list: the number of the last entry that was written, and for delayed messages
+	// also its id.
 	After int64  `json:"a,omitempty"`
 	ID    string `json:"i,omitempty"`
 
-	At    proto.Position `json:"at,omitzero"` // the last entry that was read of a log
-	End   int64          `json:"e,omitempty"` // where that log ended when the export came to it
-	Begun bool           `json:"b,omitempty"` // the lines before its messages were written
+	At    proto.Position `json:"at,omitzero"` // the last entry of the log that was read
+	End   int64          `json:"e,omitempty"` // where the log ended when the export came to it
+	Begun bool           `json:"b,omitempty"` // the lines before the log's messages were written
 }
 
 // begins reports whether nothing was written yet.
 func (p place) begins() bool { return p == place{User: p.User} }
 
-// cursor returns the text that parsePlace reads.
+// cursor returns the place as a text, which parsePlace reads.
 func (p place) cursor() string {
 	b, err := json.Marshal(p)
 	if err != nil {
-		panic(err) // it has numbers and texts only
+		panic(err) // a place has only numbers and texts
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// parsePlace reads a cursor of a user's export. An empty one is the beginning.
+// parsePlace reads a cursor of a user's export. An empty cursor stands for the beginning.
 func parsePlace(cursor string, user int64) (place, error) {
 	if cursor == "" {
 		return place{User: user}, nil

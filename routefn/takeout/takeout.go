@@ -16,9 +16,9 @@ import (
 
 const (
 	// pageSteps is how many steps a page has at most. A step reads a piece of a log, or
-	// another list. A page costs as many pulls.
+	// of another list. A page costs the user's budget as much as so many pulls.
 	pageSteps = 10
-	// pageTime ends a page after the step that is under way.
+	// When a page has taken pageTime, it ends with the current step.
 	pageTime = 2 * time.Second
 )
 
@@ -36,7 +36,8 @@ type Timing interface {
 }
 
 // Export is GET /v1/export. It returns the page of the caller's data that begins at a
-// cursor. The token alone says whose data. A page costs as much as some pulls.
+// cursor. The token, and no parameter, says whose data that is. A page costs as much as
+// pageSteps pulls.
 func (r *Requests) Export(ctx context.Context, caller token.Token, q url.Values) (body.Lines, error) {
 	at, err := parsePlace(q.Get("cursor"), caller.User)
 	if err != nil {
@@ -94,8 +95,8 @@ func (x *Exporter) page(ctx context.Context, at place) (Page, error) {
 	return Page{Lines: w.lines.Bytes(), Next: w.place.cursor(), Count: w.count}, nil
 }
 
-// steps has a step for each part. A step writes lines, and moves the place. If a part has
-// more, its step is taken again.
+// steps has a step for each part of an export. A step writes lines, and moves the place.
+// While a part has more lines, its step is called again.
 var steps = [partEnd]func(*writer, context.Context) error{
 	partAccount: (*writer).account, partContacts: (*writer).contacts, partInvitations: (*writer).invitations,
 	partReports: (*writer).reports, partDelayed: (*writer).delayed, partLogs: (*writer).log,

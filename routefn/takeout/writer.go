@@ -15,7 +15,8 @@ import (
 const (
 	// pageBytes is how many bytes a page has at most, unless one line has more.
 	pageBytes = 1 << 20
-	// spareBytes of a page are for lines whose number is bounded, such as those of devices.
+	// spareBytes are the bytes of a page that are reserved for lines whose number is
+	// bounded, such as those of devices.
 	spareBytes = 128 << 10
 )
 
@@ -30,17 +31,18 @@ type Exporter struct {
 // writer writes one page.
 type writer struct {
 	*Exporter
-	place // where the next line comes from
+	place // the place from which the next line comes
 	lines bytes.Buffer
 	out   *json.Encoder
 	count map[string]int
-	some  bool // a line was written whose number is not bounded
+	some  bool // a line of a kind without a bounded number was written
 	full  bool // no further line fits
 
 	known *logs // nil: not read yet
 }
 
-// must writes a line. The number of such lines in a page is bounded.
+// must writes a line even if the page is full. It is for lines whose number in a page is
+// bounded.
 func (w *writer) must(kind string, line any) {
 	if err := w.out.Encode(line); err != nil {
 		panic(fmt.Sprintf("line cannot be encoded: %v", err)) // all lines are types of this project
@@ -69,7 +71,7 @@ func (w *writer) write(kind string, line any) bool {
 // next goes on to the next part.
 func (w *writer) next() { w.place = place{User: w.User, Part: w.Part + 1, Records: w.Records} }
 
-// gap writes that messages are missing in the log that is read.
+// gap writes a line that says that messages are missing at this place of the log.
 func (w *writer) gap(reason string, count int64) {
 	line := format.Gap{Kind: format.KindGap, User: w.User, Reason: reason, Count: count}
 	if w.At.Log != proto.Inbox {

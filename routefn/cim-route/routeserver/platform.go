@@ -20,9 +20,9 @@ type place struct {
 // third.
 var portVariables = []string{"FUNCTIONS_CUSTOMHANDLER_PORT", "FC_SERVER_PORT", "PORT"}
 
-// placeOf returns the place of the program. listen and function are flags, and env reads
-// the environment. A configured address replaces the platform's, except on Lambda, where
-// a program cannot listen.
+// placeOf finds out where the program runs. listen and function are flags, and env reads
+// the environment. If an address is configured, it replaces the platform's, except on
+// Lambda, where a program cannot listen.
 func placeOf(listen string, function bool, env func(string) string) place {
 	if env(lambda.RuntimeAPI) != "" {
 		return place{lambda: true, function: true}

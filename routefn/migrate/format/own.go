@@ -22,8 +22,9 @@ const (
 	KindGap        = "gap"
 )
 
-// Cursor says that a device has acknowledged what stands before the line in a log. It
-// stands among the messages of that log. A zero Group means the user's inbox.
+// Cursor says how far a device has acknowledged a log. The line stands among the messages
+// of that log: the device has acknowledged those before it. A zero Group means the user's
+// inbox.
 type Cursor struct {
 	Kind   string `json:"kind"`
 	User   int64  `json:"user"`
@@ -38,14 +39,14 @@ type Device struct {
 	proto.DeviceSession
 }
 
-// Consent says who may do what with the user.
+// Consent says who may write to the user, add the user to groups, and find the user.
 type Consent struct {
 	Kind string `json:"kind"`
 	User int64  `json:"user"`
 	proto.Consent
 }
 
-// Contact is what the user thinks of the user With: a contact, a request or a block.
+// Contact is the relation of the user to the user With: a contact, a request or a block.
 type Contact struct {
 	Kind    string `json:"kind"`
 	User    int64  `json:"user"`
@@ -88,13 +89,14 @@ type Delayed struct {
 // The reasons of a Gap.
 const (
 	GapTrimmed    = "trimmed"    // the messages were removed, or the user may not read them any more
-	GapDiverged   = "diverged"   // the log lost its end, or began anew: it follows from its beginning
+	GapDiverged   = "diverged"   // the log lost its end, or began anew; it is exported again from its beginning
 	GapLeft       = "left"       // the user does not belong to the group any more
 	GapUnreadable = "unreadable" // the store has no valid message there
 )
 
-// Gap says that messages are missing at this place of a log, or come again. A zero Group
-// means the user's inbox. Count is how many are missing, if that is known.
+// Gap says that messages are missing at this place of a log, or that the log is exported
+// again. A zero Group means the user's inbox. Count is how many are missing, if that is
+// known.
 type Gap struct {
 	Kind   string `json:"kind"`
 	User   int64  `json:"user"`
@@ -136,7 +138,8 @@ func (c *Cursor) check() error {
 	return nil
 }
 
-// NewMember returns the line of a member with a role, which is left out for a usual member.
+// NewMember returns the line of a member. It has the member's role, unless that is the
+// role of a usual member.
 func NewMember(group, user int64, has role.Group) Member {
 	line := Member{Kind: KindMember, Group: group, User: user}
 	if has != role.Member && has != role.Stranger {
@@ -145,8 +148,8 @@ func NewMember(group, user int64, has role.Group) Member {
 	return line
 }
 
-// checkGroupRole returns an error if there is no such role of a member. An empty one is
-// that of a usual member.
+// checkGroupRole returns an error if members of groups can have no role with this name.
+// The empty name is the role of a usual member.
 func checkGroupRole(name string) error {
 	if _, ok := role.ParseGroup(name); name != "" && !ok {
 		return fmt.Errorf("its role %.32q is not owner, admin, member or read-only", name)
@@ -154,7 +157,7 @@ func checkGroupRole(name string) error {
 	return nil
 }
 
-// checkSystemRole returns an error if there is no such role in the system.
+// checkSystemRole returns an error if the system has no role with this name.
 func checkSystemRole(name string) error {
 	if _, ok := role.ParseSystem(name); name != "" && !ok {
 		return fmt.Errorf("its role %.32q is not user, moderator or operator", name)

@@ -48,8 +48,7 @@ func (d *Data) WaitsAs(id, from int64, name string, to int64, text string, at ti
 		[]any{"rpush", fmt.Sprint("offline:msg:user:", to), strconv.FormatInt(id, 10)})
 }
 
-// Delivered adds the removal of messages, as CIM removes them once their receiver has
-// fetched them.
+// Delivered adds what CIM does when a receiver has fetched messages: it removes them.
 func (d *Data) Delivered(to int64, ids ...int64) {
 	for _, id := range ids {
 		d.Commands = append(d.Commands,

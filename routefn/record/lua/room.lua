@@ -60,7 +60,7 @@ local function addAll(room, from, to, n)
 end
 
 -- Reads the counts, and brings them up to date: it adds new entries, and takes away those
--- that do not wait any longer. So each entry is read twice in all.
+-- that do not wait any longer. So an entry is read only for these two changes.
 local function recount(room)
   local kept = redis.call('HMGET', KEYS[3], 'epoch', 'from', 'to', 'all', 'strangers')
   local from, to = tonumber(kept[2] or 0), tonumber(kept[3] or 0)

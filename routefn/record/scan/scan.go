@@ -66,8 +66,9 @@ func ID(key, before, after string) (int64, bool) {
 const End = "end"
 
 // Step continues a scan at place for about the given time, with one SCAN at least. It
-// returns the place that it has reached. It calls found with the keys that match pattern. If found returns an error,
-// or the store does not answer, Step returns that error and the place where it began.
+// returns the place that it has reached. It calls found with the keys that match pattern.
+// If found returns an error, or the store does not answer, Step returns that error and
+// the place where it began.
 //
 // A place is the text "HASH NUMBER CURSOR": a hash of the masters' addresses, the number
 // of a master, and the cursor of its SCAN. If the hash has changed, because of a failover

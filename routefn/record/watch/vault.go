@@ -125,8 +125,9 @@ func (w *Watch) appendKey(args []any, form string, key []byte) []any {
 	return append(args, name, box)
 }
 
-// foundPlain handles the plain keys that a look found. The first one is the current key,
-// or empty if there is none. It seals all of them, unless they stay plain.
+// foundPlain handles the plain keys that a look at the store found. plain[0] is the
+// current key, or empty if there is none. foundPlain seals all keys, unless this Watch
+// leaves keys plain.
 func (w *Watch) foundPlain(ctx context.Context, plain []any) error {
 	current := op.Text(plain[0])
 	if w.vault.stay && current != "" {
