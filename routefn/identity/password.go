@@ -47,13 +47,17 @@ func newPasswords(o Observer) *passwords {
 // hash returns the credential of a password in the PHC string format. It blocks until
 // the password has its turn. The error has the code Overloaded, or is the error of ctx.
 func (p *passwords) hash(ctx context.Context, by claim, password string) (credential string, err error) {
-	err = p.inTurn(ctx, by, func() { credential = newCredential(password).String() })
+	err = p.inTurn(ctx, by, func() bool {
+		credential = newCredential(password).String()
+		return true
+	})
 	return credential, err
 }
 
-// inTurn waits for a turn and runs f, which hashes a password. Until f has returned,
-// the request's place in load shedding is free for others.
-func (p *passwords) inTurn(ctx context.Context, by claim, f func()) error {
+// inTurn waits for a turn and runs f, which hashes a password. If f returns that the
+// password is wrong, and the caller's address is strange, it rests: see turns. All the
+// time, the request's place in load shedding is free for others.
+func (p *passwords) inTurn(ctx context.Context, by claim, f func() (right bool)) error {
 	defer admission.Aside(ctx)()
 	begun := time.Now()
 	if err := p.turns.enter(ctx, by); err != nil {
@@ -62,9 +66,13 @@ func (p *passwords) inTurn(ctx context.Context, by claim, f func()) error {
 		}
 		return err
 	}
-	defer p.turns.leave(by)
-	p.observer.PasswordHashed(time.Since(begun))
-	f()
+	turn := time.Now()
+	p.observer.PasswordHashed(turn.Sub(begun))
+	right := f()
+	p.turns.leave(by)
+	if !right && !by.known {
+		p.turns.rest(ctx, by, time.Since(turn))
+	}
 	return nil
 }
 
@@ -85,10 +93,12 @@ func (p *passwords) verify(ctx context.Context, by claim, stored, password strin
 		c = p.unknown
 	}
 	by.cores = int(c.lanes)
-	err = p.inTurn(ctx, by, func() {
-		same = subtle.ConstantTimeCompare(c.derive(password, uint32(len(c.hash))), c.hash) == 1
+	err = p.inTurn(ctx, by, func() bool {
+		equal := subtle.ConstantTimeCompare(c.derive(password, uint32(len(c.hash))), c.hash) == 1
+		same = equal && known
+		return same
 	})
-	return same && known, err
+	return same, err
 }
 
 // A credential is a hashed password, with the salt and the cost that were used.

@@ -20,6 +20,9 @@ const (
 	// one from a strange address waits. So a user who logs in again and again cannot lock
 	// out strangers.
 	knownInRow = 3
+	// longestRest bounds how long the answer to a wrong password waits. To hash a password
+	// takes some 25 ms, and longer on a busy machine.
+	longestRest = time.Second
 )
 
 // errNoTurn is the error for a password that is not hashed because too many wait.
@@ -38,12 +41,17 @@ var errNoTurn = proto.Err(proto.Overloaded, "")
 // for the account wait or are being hashed. If a lane is full, its last password is
 // refused.
 //
+// After a wrong password from a strange address, strange addresses rest for as long as
+// hashing took. So callers who guess keep half of these cores busy at most. Known
+// addresses get their turns meanwhile.
+//
 // turns has no goroutine. It is safe for concurrent use.
 type turns struct {
 	cores int
 
 	mu      sync.Mutex
 	running int // cores in use
+	resting int // cores that strange addresses may not use yet, see rest
 	row     int // how many turns in a row known addresses had while strange ones waited
 	known   []*waiter
 	others  []*waiter
@@ -120,7 +128,7 @@ func (t *turns) abandon(w *waiter, err error) error {
 func (t *turns) queue(c claim) *waiter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c.cores = max(1, min(c.cores, t.cores))
+	c.cores = t.coresOf(c)
 	c.level += t.present[c.party]
 	t.present[c.party]++
 	w := &waiter{claim: c, turn: make(chan bool, 1)}
@@ -142,10 +150,33 @@ func (t *turns) queue(c claim) *waiter {
 func (t *turns) leave(c claim) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.running -= max(1, min(c.cores, t.cores))
+	t.running -= t.coresOf(c)
 	t.goneLocked(c)
 	t.nextLocked()
 }
+
+// rest keeps the cores of a turn that has ended from strange addresses. It blocks for the
+// time d, and longestRest at most, or until ctx ends.
+func (t *turns) rest(ctx context.Context, c claim, d time.Duration) {
+	t.restOn(t.coresOf(c))
+	defer t.restOn(-t.coresOf(c))
+	timer := time.NewTimer(min(d, longestRest))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (t *turns) restOn(cores int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.resting += cores
+	t.nextLocked()
+}
+
+// coresOf returns how many cores a turn takes.
+func (t *turns) coresOf(c claim) int { return max(1, min(c.cores, t.cores)) }
 
 func (t *turns) goneLocked(c claim) {
 	if t.present[c.party]--; t.present[c.party] == 0 {
@@ -162,13 +193,14 @@ func (t *turns) laneOf(known bool) *[]*waiter {
 
 // nextLocked gives out turns while there are enough free cores for the next password.
 func (t *turns) nextLocked() {
-	for len(t.known)+len(t.others) > 0 {
-		known := len(t.known) > 0 && (t.row < knownInRow || len(t.others) == 0)
+	for {
+		strange := len(t.others) > 0 && t.running+t.resting+t.others[0].cores <= t.cores
+		known := len(t.known) > 0 && (t.row < knownInRow || !strange)
 		lane := t.laneOf(known)
-		w := (*lane)[0]
-		if t.running+w.cores > t.cores {
+		if !known && !strange || known && t.running+t.known[0].cores > t.cores {
 			return
 		}
+		w := (*lane)[0]
 		t.running += w.cores
 		*lane = slices.Delete(*lane, 0, 1)
 		if t.row++; !known || len(t.others) == 0 {

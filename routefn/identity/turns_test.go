@@ -111,6 +111,45 @@ func TestFullLaneRefusesTheWorst(t *testing.T) {
 	})
 }
 
+// After a wrong password from a strange address, known addresses get turns at once, and
+// strange ones as late as the rest says.
+func TestStrangeAddressesRestAfterAWrongPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newTurns(1)
+		wrong := stranger("guesser", 0)
+		if err := q.enter(t.Context(), wrong); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		after := make(map[string]time.Duration)
+		done := make(chan struct{})
+		for _, c := range []claim{stranger("quiet", 0), owner("alice"), owner("bob"), owner("carol"), owner("dave")} {
+			go func() {
+				if err := q.enter(t.Context(), c); err != nil {
+					t.Error(err)
+				}
+				after[c.name] = time.Since(begun) // one goroutine at a time
+				q.leave(c)
+				done <- struct{}{}
+			}()
+			synctest.Wait()
+		}
+		q.leave(wrong)
+		q.rest(t.Context(), wrong, 100*time.Millisecond)
+		for range 5 {
+			<-done
+		}
+		for name, took := range after {
+			if want := map[bool]time.Duration{true: 100 * time.Millisecond}[name == "quiet"]; took != want {
+				t.Errorf("%s had its turn after %v, want %v", name, took, want)
+			}
+		}
+		if q.resting != 0 {
+			t.Errorf("%d cores still rest", q.resting)
+		}
+	})
+}
+
 // For any order of coming, leaving and giving up, no more cores are in use than there
 // are, and nothing is left at the end.
 func TestTurnsKeepCount(t *testing.T) {
