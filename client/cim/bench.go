@@ -25,6 +25,8 @@ const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
   group    one writes to a group whose members are on several nodes
            (without a name: all of these)
 
+  http     private messages by POST /v1/send, beside the same by connection
+
   cim bench scale   computes what ten or a thousand nodes would do (-h has its flags)
   cim bench abuse   attacks a cluster, and measures what its users notice (-h has its flags)
 `
@@ -52,7 +54,7 @@ func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 		fmt.Fprint(stderr, benchUsage, "\n")
 		fs.PrintDefaults()
 	}
-	c := bench.Config{Loads: bench.Loads, Out: stderr}
+	c := bench.Config{Loads: bench.Usual, Out: stderr}
 	registerBench(fs, &c)
 	asJSON := fs.Bool("json", false, "print the figures for machines")
 	words, err := process.ParseWords(fs, "", args)
@@ -103,6 +105,11 @@ func registerBench(fs *flag.FlagSet, c *bench.Config) {
 		return err
 	})
 	fs.IntVar(&c.Nodes, "nodes", 3, "group: `number` of nodes")
+	c.Entries = []int{0, 1000}
+	fs.Func("entries", "http: `numbers` of entries in every log before, separated by commas; all is measured for each (default 0,1000)", func(s string) (err error) {
+		c.Entries, err = numbers(s)
+		return err
+	})
 	fs.IntVar(&c.Text, "text", 128, "`bytes` of a message's text")
 	fs.Func("forms", "`forms` in which the system is started, separated by commas: together (one process is node and route), apart (default both)", func(s string) error {
 		c.Forms = strings.Split(s, ",")

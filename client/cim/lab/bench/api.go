@@ -35,7 +35,7 @@ type api struct {
 
 func newAPI(routes []string) *api {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = callsAtOnce
+	transport.MaxIdleConnsPerHost = max(callsAtOnce, outstanding)
 	return &api{routes: routes, client: &http.Client{Transport: transport, Timeout: 30 * time.Second}}
 }
 
@@ -75,6 +75,13 @@ func (a *api) login(ctx context.Context, n int) ([]loadclients.Seat, error) {
 		return nil
 	})
 	return seats, err
+}
+
+// send sends a message of the i-th user, who is logged in, by one request. If the route
+// refuses it for now, send returns with the error how long to wait.
+func (a *api) send(ctx context.Context, i int, m *proto.SendMessage) (receipt proto.SendReceipt, later time.Duration, err error) {
+	later, err = a.try(ctx, i, proto.PathSend, m, &receipt)
+	return receipt, later, err
 }
 
 // group makes a group of the first n users, who are logged in.

@@ -46,7 +46,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 					return nil, fmt.Errorf("%s, %s: %w", l.Name, f.name, err)
 				}
 				report.add(i, j, figures, check)
-				b.say("run %d of %d  %-16s %-15s %s", n+1, c.Runs, l.Name, f.name, headline(figures))
+				b.say("run %d of %d  %-31s %-20s %s", n+1, c.Runs, l.Name, f.name, headline(figures))
 			}
 		}
 	}
@@ -56,7 +56,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 
 func (b *bench) loads() []load {
 	all := map[string]func() []load{
-		"fanout": b.fanout, "pairs": b.pairs, "idle": b.idle, "login": b.login, "group": b.groups,
+		"fanout": b.fanout, "pairs": b.pairs, "idle": b.idle, "login": b.login, "group": b.groups, "http": b.http,
 	}
 	var loads []load
 	for _, name := range b.Loads {
@@ -73,7 +73,7 @@ func (b *bench) once(ctx context.Context, l load, f form) ([]Figure, Check, erro
 	}
 	defer s.stop()
 	b.profiles = nil
-	if started, ok := s.(*cluster); ok {
+	if started, ok := unwrap(s).(*cluster); ok {
 		b.profiled, b.profiles = l.Name+" "+f.name, started.profiles
 	}
 	return l.run(ctx, s)

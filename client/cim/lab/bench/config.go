@@ -31,6 +31,7 @@ type Config struct {
 	Logins  int     // how many users the load login has
 	Publish float64 // messages per second in the paced runs of fanout and group
 	Rate    float64 // messages per second in the paced runs of pairs
+	Entries []int   // how many entries every log has before a run of http; the load is measured for each
 	Text    int     // bytes of a message's text
 
 	// Profile is an existing folder for profiles of fanout and pairs. They show which
@@ -53,7 +54,10 @@ type Config struct {
 }
 
 // Loads has the names of all loads.
-var Loads = []string{"fanout", "pairs", "idle", "login", "group"}
+var Loads = append(slices.Clone(Usual), "http")
+
+// Usual has the names of the loads that are measured if none is named.
+var Usual = []string{"fanout", "pairs", "idle", "login", "group"}
 
 // Forms has the names of the forms in which a system with one node is started.
 var Forms = []string{Together, Apart}
@@ -85,6 +89,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: -pid is for a system that runs already: set -route", ErrConfig)
 	case slices.Min(c.Groups) < 1:
 		return fmt.Errorf("%w: a group without members", ErrConfig)
+	case slices.Min(c.Entries) < 0:
+		return fmt.Errorf("%w: a log with %d entries", ErrConfig, slices.Min(c.Entries))
 	}
 	return nil
 }

@@ -12,6 +12,15 @@
 //	login   5,000 users ask the route for a ticket, 32 at a time; then they connect, 128
 //	        at a time. A connection is open when the route has confirmed it.
 //	group   One publisher and the members of a group, 10 to 1,000, on three nodes.
+//	http    Private messages by POST /v1/send, beside the same by connection: one at a
+//	        time, 64 at a time of one account, and 64 at a time of as many accounts. Each
+//	        goes to a receiver of its own, who is connected. It is measured with empty
+//	        logs, and with 1,000 entries in each log that users wrote to themselves
+//	        before. By HTTP, each message under way has a connection, and its sender has
+//	        no other. By connection, a sender has one for all. The time of a message that
+//	        the route refused for now counts from its first request.
+//
+// Without a name, bench measures the first five.
 //
 // Every message is stored before it is accepted. So "delivered" includes the store, and
 // "accepted" is the store's time alone. Both times begin when the message was due. In the

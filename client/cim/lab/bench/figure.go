@@ -9,9 +9,12 @@ import (
 // Figure is one measured value of a run.
 type Figure struct {
 	Name  string
-	Unit  string // "1/s", "us", "ms", "bytes", "%"
+	Unit  string // "1/s", "us", "ms", "bytes", "%", or unitCount
 	Value float64
 }
+
+// unitCount is the unit of a count. The counts of all runs are added up.
+const unitCount = ""
 
 // per returns a / b, or zero if b is zero.
 func per(a, b float64) float64 {

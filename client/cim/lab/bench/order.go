@@ -68,3 +68,12 @@ func (o *order) took(n int) bool {
 func (o *order) missing(end int) int64 {
 	return int64(max(0, end-o.next-len(o.early)))
 }
+
+// rise checks that a place in a log is after the last one. If place is zero, it is not
+// known.
+func rise(c *Check, last *int64, place int64) {
+	if place > 0 && place <= *last {
+		c.Swapped++
+	}
+	*last = max(*last, place)
+}

@@ -149,7 +149,7 @@ func (t *talk) frame(c *loadclients.Client, h *benchwire.Head, now time.Duration
 		if h.Code != proto.OK {
 			return fmt.Errorf("a message is refused: %v %s", h.Code, h.Text)
 		}
-		t.rise(&self.copied, h.Place)
+		rise(&t.check, &self.copied, h.Place)
 		if n >= len(self.sent) {
 			return fmt.Errorf("message %d is answered, and %d were sent", n, len(self.sent))
 		}
@@ -161,7 +161,7 @@ func (t *talk) frame(c *loadclients.Client, h *benchwire.Head, now time.Duration
 		return fmt.Errorf("message %d comes, and %d were sent", n, len(peer.sent))
 	}
 	if n == self.heard.next { // otherwise it is early or comes twice
-		t.rise(&self.pushed, h.Place)
+		rise(&t.check, &self.pushed, h.Place)
 	}
 	self.heard.note(n, &t.check)
 	t.came++
@@ -172,15 +172,6 @@ func (t *talk) frame(c *loadclients.Client, h *benchwire.Head, now time.Duration
 		t.say(c.Index, now)
 	}
 	return nil
-}
-
-// rise checks that a place in a log is after the last one. If place is zero, it is not
-// known.
-func (t *talk) rise(last *int64, place int64) {
-	if place > 0 && place <= *last {
-		t.check.Swapped++
-	}
-	*last = max(*last, place)
 }
 
 func (t *talk) verdict() Check {

@@ -38,15 +38,21 @@ type Column struct {
 	Form    string   `json:"form"`
 	Figures []Series `json:"figures"`
 	Check   Check    `json:"check"`
+
+	of string // the form with which this one is compared; empty: none
 }
 
 // Series has the values of one figure in all runs.
 type Series struct {
 	Name    string    `json:"name"`
 	Unit    string    `json:"unit"`
-	Median  float64   `json:"median"`
+	Median  float64   `json:"median"`            // of a count: the sum of the runs
 	OfLimit float64   `json:"ofLimit,omitempty"` // the median as a part of the limit's; zero: it is not shown
 	Runs    []float64 `json:"runs"`
+
+	// OfConnection is the median by HTTP as a part of that by connection. Zero: it is not
+	// shown.
+	OfConnection float64 `json:"ofConnection,omitempty"`
 }
 
 func newReport(loads []load, runs int) *Report {
@@ -57,7 +63,7 @@ func newReport(loads []load, runs int) *Report {
 	for _, l := range loads {
 		t := Table{Name: l.Name, About: l.About}
 		for _, f := range l.forms {
-			t.Forms = append(t.Forms, Column{Form: f.name})
+			t.Forms = append(t.Forms, Column{Form: f.name, of: f.of})
 		}
 		r.Loads = append(r.Loads, t)
 	}
@@ -100,31 +106,51 @@ func (r *Report) Median(load, form, figure string) (float64, bool) {
 	return 0, false
 }
 
-// finish computes the medians of the runs, and compares them with the limit.
+// finish computes the medians of the runs, and compares the forms.
 func (r *Report) finish() {
 	for _, t := range r.Loads {
 		for _, c := range t.Forms {
 			for i := range c.Figures {
-				c.Figures[i].Median = median(c.Figures[i].Runs)
+				c.Figures[i].sumUp()
 			}
 		}
 		t.compare()
 	}
 }
 
-// compare computes the medians as parts of the limit's, if the limit was measured.
-func (t *Table) compare() {
-	last := len(t.Forms) - 1
-	limit := &t.Forms[last]
-	if limit.Form != limitForm {
+func (s *Series) sumUp() {
+	if s.Unit != unitCount {
+		s.Median = median(s.Runs)
 		return
 	}
-	for _, c := range t.Forms[:last] {
-		for i := range c.Figures {
-			s := &c.Figures[i]
-			if of := limit.series(s.Name); of != nil && s.Name != gained {
-				s.OfLimit = per(s.Median, of.Median)
-			}
+	for _, n := range s.Runs {
+		s.Median += n
+	}
+}
+
+// compare computes the medians of each form as parts of those of the form with which it
+// is compared, if that was measured.
+func (t *Table) compare() {
+	for _, c := range t.Forms {
+		i := slices.IndexFunc(t.Forms, func(o Column) bool { return o.Form == c.of })
+		if i >= 0 {
+			c.compare(&t.Forms[i])
+		}
+	}
+}
+
+func (c *Column) compare(other *Column) {
+	for i := range c.Figures {
+		s := &c.Figures[i]
+		of := other.series(s.Name)
+		if of == nil || s.Name == gained {
+			continue
+		}
+		ratio := per(s.Median, of.Median)
+		if other.Form == limitForm {
+			s.OfLimit = ratio
+		} else {
+			s.OfConnection = ratio
 		}
 	}
 }

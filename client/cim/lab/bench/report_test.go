@@ -7,7 +7,7 @@ import (
 )
 
 func TestReportTellsMediansAndPartsOfTheLimit(t *testing.T) {
-	r := newReport([]load{{Name: "fanout", About: "a room", forms: []form{{name: "apart"}, {name: limitForm}}}}, 3)
+	r := newReport([]load{{Name: "fanout", About: "a room", forms: []form{{name: "apart", of: limitForm}, {name: limitForm}}}}, 3)
 	for _, v := range []float64{300, 100, 200} {
 		r.add(0, 0, []Figure{{"deliveries", "1/s", v}, {"accepted", "ms", v}, {"CPU", "us", 0.05}, {gained, "bytes", 431}}, Check{Messages: 1, Early: 1})
 		r.add(0, 1, []Figure{{"deliveries", "1/s", 4 * v}, {"CPU", "us", 0.01}, {gained, "bytes", 0.41}}, Check{Messages: 2})
@@ -39,6 +39,25 @@ func TestReportTellsMediansAndPartsOfTheLimit(t *testing.T) {
 	var back Report
 	if err := json.Unmarshal([]byte(machines.String()), &back); err != nil || back.Check != r.Check || back.Loads[0].Forms[0].Figures[2].OfLimit != 5 {
 		t.Errorf("%v: %+v", err, back)
+	}
+}
+
+// Figures by HTTP are compared with those by connection, and counts are added up.
+func TestReportComparesHTTPWithConnections(t *testing.T) {
+	r := newReport([]load{{Name: "http", forms: bothWays([]form{{name: "apart"}})}}, 2)
+	for range 2 {
+		r.add(0, 0, []Figure{{"CPU", "us", 60}, {"refused", unitCount, 3}}, Check{})
+		r.add(0, 1, []Figure{{"CPU", "us", 40}}, Check{})
+	}
+	r.finish()
+	var people strings.Builder
+	if err := r.Print(&people); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"apart, HTTP apart, connection\n", "CPU 60.0 us (×1.50) 40.0 us\n", "refused 6 -\n"} {
+		if got := squeeze(people.String()); !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
 	}
 }
 

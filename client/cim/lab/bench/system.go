@@ -32,6 +32,7 @@ type system interface {
 // form is a way to run a system.
 type form struct {
 	name  string
+	of    string // name of the form with which it is compared; empty: none
 	start func(context.Context) (system, error)
 }
 
@@ -43,26 +44,34 @@ const (
 	limitForm   = "limit"
 )
 
-// forms returns the forms of a load that needs the given number of nodes.
+// forms returns the forms of a load that needs the given number of nodes. The last one is
+// the limit, with which the others are compared.
 func (b *bench) forms(nodes int) []form {
-	bare := form{limitForm, func(context.Context) (system, error) { return startLimit(b.Program) }}
+	all := b.systems(nodes)
+	for i := range all {
+		all[i].of = limitForm
+	}
+	limit := func(context.Context) (system, error) { return startLimit(b.Program) }
+	return append(all, form{name: limitForm, start: limit})
+}
+
+// systems returns the forms without the limit. They are compared with nothing.
+func (b *bench) systems(nodes int) []form {
 	if len(b.Routes) > 0 {
 		running := func(context.Context) (system, error) {
 			return &running{newAPI(b.Routes), b.Processes}, nil
 		}
-		return []form{{runningForm, running}, bare}
+		return []form{{name: runningForm, start: running}}
 	}
 	cluster := func(c up.Config) func(context.Context) (system, error) {
 		c.Nodes, c.Redis, c.Program = nodes, b.Redis, b.Program
 		return func(ctx context.Context) (system, error) { return b.startCluster(ctx, c) }
 	}
 	if nodes > 1 {
-		return []form{{fmt.Sprintf("%d nodes", nodes), cluster(up.Config{})}, bare}
+		return []form{{name: fmt.Sprintf("%d nodes", nodes), start: cluster(up.Config{})}}
 	}
-	all := []form{{Together, cluster(up.Config{WithRoute: true})}, {Apart, cluster(up.Config{})}, bare}
-	return slices.DeleteFunc(all, func(f form) bool {
-		return f.name != limitForm && len(b.Forms) > 0 && !slices.Contains(b.Forms, f.name)
-	})
+	all := []form{{name: Together, start: cluster(up.Config{WithRoute: true})}, {name: Apart, start: cluster(up.Config{})}}
+	return slices.DeleteFunc(all, func(f form) bool { return len(b.Forms) > 0 && !slices.Contains(b.Forms, f.name) })
 }
 
 // Names of the processes that hold no connections.

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -18,7 +19,7 @@ func (r *Report) Print(w io.Writer) error {
 		t.print(&b)
 		fmt.Fprintln(&b)
 	}
-	fmt.Fprintf(&b, "medians of %d runs on %d CPUs (%s/%s, %s), clients and servers together; ×: as a part of the limit's\n",
+	fmt.Fprintf(&b, "medians of %d runs on %d CPUs (%s/%s, %s), clients and servers together; ×: as a part of the limit's, and in http of the connection's\n",
 		r.Runs, r.Machine.CPUs, r.Machine.OS, r.Machine.Arch, r.Machine.Go)
 	fmt.Fprintln(&b, r.Check)
 	_, err := w.Write(b.Bytes())
@@ -64,8 +65,8 @@ func (c *Column) cell(name string) string {
 		return "-"
 	}
 	cell := quantity(s.Median, s.Unit)
-	if s.OfLimit > 0 {
-		cell += " (×" + digits(s.OfLimit) + ")"
+	if ratio := cmp.Or(s.OfLimit, s.OfConnection); ratio > 0 {
+		cell += " (×" + digits(ratio) + ")"
 	}
 	return cell
 }
@@ -79,6 +80,8 @@ func quantity(v float64, unit string) string {
 		return digits(v/1e3) + " k/s"
 	case unit == "1/s":
 		return digits(v) + " /s"
+	case unit == unitCount:
+		return fmt.Sprint(int64(v))
 	}
 	return digits(v) + " " + unit
 }

@@ -25,6 +25,9 @@ func NewTag() Tag {
 	return t
 }
 
+// ID returns the id of a message with a number.
+func (t *Tag) ID(number int) string { return fmt.Sprintf("%s%0*x", t[:], numberSize, number) }
+
 // Letter is a message that is sent again and again, each time with the next
 // number.
 type Letter struct {

@@ -72,6 +72,9 @@ func TestALetterBearsItsNumber(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if string(h.ID) != tag.ID(number) {
+			t.Errorf("id %q, want %q", h.ID, tag.ID(number))
+		}
 		if n, ok := h.Number(&tag); !ok || n != number {
 			t.Errorf("%d is read as %d, %v", number, n, ok)
 		}
