@@ -8,8 +8,8 @@ import (
 	"github.com/cim-go/cim/routefn/role"
 )
 
-// Online is GET and POST /onlineUser. It returns all connected users in one answer.
-// Because the caller is not known, it is refused unless all users may list others.
+// Online is GET and POST /onlineUser. It returns all connected users in one answer. The
+// caller is not known. So the route refuses the request unless all users may list others.
 func (c *Requests) Online(ctx context.Context, _ struct{}) ([]User, error) {
 	if !c.cfg.Store.Rules().MayReachEveryone(role.User) {
 		return nil, record.ErrForbidden

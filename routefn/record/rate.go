@@ -239,8 +239,8 @@ func (c *cost) mayOwe() int {
 	return max(1, min(mostOwed, c.rate.Burst/16))
 }
 
-// surplus returns what must be given back to the budget, in us. It is the cost of back
-// messages, and the time that another route had added already.
+// surplus returns what must be given back to the budget, in us: the cost of some
+// messages, whose number is back, and the time that another route had added already.
 func (c *cost) surplus(back int) int64 {
 	every := c.rate.Every.Microseconds()
 	before := op.Integer(c.op.Reply[0]) - int64(c.count)*every - c.lag

@@ -131,9 +131,9 @@ export class Follower {
     return this.#points.length > 0;
   }
 
-  // refused takes the answer that this user may not read the log. It returns true if that
-  // is final. It is not if a push or an end came since the request: then the log is read
-  // once more.
+  // refused takes the answer that this user may not read the log. If a push or an end
+  // came since the request, it returns false, and the log is read once more. Otherwise
+  // the answer is final, and it returns true.
   refused() {
     this.#asked = false;
     this.#doubt ||= this.#heard !== this.#before;
