@@ -26,6 +26,7 @@ const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
            (without a name: all of these)
 
   http     private messages by POST /v1/send, beside the same by connection
+  half     the pairs, at half of the rate that saturates the system
 
   cim bench scale   computes what ten or a thousand nodes would do (-h has its flags)
   cim bench abuse   attacks a cluster, and measures what its users notice (-h has its flags)
@@ -105,6 +106,8 @@ func registerBench(fs *flag.FlagSet, c *bench.Config) {
 		return err
 	})
 	fs.IntVar(&c.Nodes, "nodes", 3, "group: `number` of nodes")
+	fs.Float64Var(&c.HalfOf, "half-of", 0, "half: `messages` per second of which half are sent, to compare systems at one rate; 0: as many as the system can do")
+	fs.DurationVar(&c.MostLate, "late", 20*time.Millisecond, "half: `time` by which a timer of 10 ms may be late; a run in which one is later is thrown away and repeated")
 	c.Entries = []int{0, 1000}
 	fs.Func("entries", "http: `numbers` of entries in every log before, separated by commas; all is measured for each (default 0,1000)", func(s string) (err error) {
 		c.Entries, err = numbers(s)

@@ -32,7 +32,13 @@ type Config struct {
 	Publish float64 // messages per second in the paced runs of fanout and group
 	Rate    float64 // messages per second in the paced runs of pairs
 	Entries []int   // how many entries every log has before a run of http; the load is measured for each
-	Text    int     // bytes of a message's text
+	// HalfOf is the rate of which the load half takes half, in messages per second. Zero:
+	// the highest rate, which is measured first.
+	HalfOf float64
+	// MostLate is how late a timer of 10 ms may be. A run of the load half in which one was
+	// later is thrown away, because it says more about the machine than about the system.
+	MostLate time.Duration
+	Text     int // bytes of a message's text
 
 	// Profile is an existing folder for profiles of fanout and pairs. They show which
 	// code used CPU in the last measured time, and which code allocated. Read them with
@@ -54,7 +60,7 @@ type Config struct {
 }
 
 // Loads has the names of all loads.
-var Loads = append(slices.Clone(Usual), "http")
+var Loads = append(slices.Clone(Usual), "http", "half")
 
 // Usual has the names of the loads that are measured if none is named.
 var Usual = []string{"fanout", "pairs", "idle", "login", "group"}
@@ -85,6 +91,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: -duration is %v, -hold %v and -warmup %v", ErrConfig, c.Duration, c.Hold, c.WarmUp)
 	case c.Publish <= 0 || c.Rate <= 0:
 		return fmt.Errorf("%w: nothing is sent at %v and %v messages a second", ErrConfig, c.Publish, c.Rate)
+	case c.HalfOf < 0 || c.MostLate <= 0:
+		return fmt.Errorf("%w: -half-of is %v and -late %v", ErrConfig, c.HalfOf, c.MostLate)
 	case len(c.Routes) == 0 && len(c.Processes) > 0:
 		return fmt.Errorf("%w: -pid is for a system that runs already: set -route", ErrConfig)
 	case slices.Min(c.Groups) < 1:

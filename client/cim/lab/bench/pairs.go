@@ -36,18 +36,27 @@ func (b *bench) inPairs(ctx context.Context, s system, pace *pace) ([]Figure, Ch
 	}
 	_, bare := s.(bare)
 	t := newTalk(seats, b.Text, pace, !bare)
-	if t.pool, err = loadclients.New(t, false); err != nil {
-		return nil, Check{}, err
-	}
-	defer t.pool.Close()
-	if err := t.pool.Connect(ctx, seats, connectAtOnce); err != nil {
-		return nil, Check{}, err
-	}
-	used, err := b.drive(ctx, s, t.pool, t)
+	used, err := b.talk(ctx, s, t, seats)
 	if err != nil {
 		return nil, Check{}, err
 	}
+	defer t.pool.Close()
 	return t.figures(used), t.verdict(), nil
+}
+
+// talk connects the users of a talk and measures it. If it returns no error, the caller
+// must close t.pool.
+func (b *bench) talk(ctx context.Context, s system, t *talk, seats []loadclients.Seat) (used usage, err error) {
+	if t.pool, err = loadclients.New(t, false); err != nil {
+		return used, err
+	}
+	if err = t.pool.Connect(ctx, seats, connectAtOnce); err == nil {
+		used, err = b.drive(ctx, s, t.pool, t)
+	}
+	if err != nil {
+		t.pool.Close()
+	}
+	return used, err
 }
 
 // talk is the traffic of pairs. Clients 0 and 1 are the first pair, 2 and 3 the next one,
@@ -58,9 +67,10 @@ type talk struct {
 	pace   *pace // nil: the next question follows the answer
 	ended  bool
 	answer bool // the server answers a send
+	oneWay bool // nobody answers a message of the peer, and all clients ask
 
 	talkers []talker // by client
-	next    int      // the pair that asks next, if there is a pace
+	next    int      // the client that asks next, if there is a pace
 	check   Check
 
 	sent, came, answered int // messages
@@ -112,10 +122,19 @@ func (t *talk) tick(now time.Duration) time.Duration {
 		return never
 	}
 	for at, ok := t.pace.due(now); ok; at, ok = t.pace.due(now) {
-		t.say(t.next, at)
-		t.next = (t.next + 2) % len(t.talkers)
+		t.say(t.turn(), at)
 	}
 	return t.pace.next - now
+}
+
+// turn returns the client that asks now.
+func (t *talk) turn() int {
+	i, step := t.next, 2
+	if t.oneWay {
+		step = 1
+	}
+	t.next = (i + step) % len(t.talkers)
+	return i
 }
 
 func (t *talk) say(i int, at time.Duration) {
@@ -168,7 +187,7 @@ func (t *talk) frame(c *loadclients.Client, h *benchwire.Head, now time.Duration
 	t.delivered++
 	t.check.Messages++
 	t.toPeer.Record(now - peer.sent[n])
-	if answers := c.Index%2 == 1; answers || t.pace == nil && !t.ended {
+	if answers := c.Index%2 == 1 && !t.oneWay; answers || t.pace == nil && !t.ended {
 		t.say(c.Index, now)
 	}
 	return nil
