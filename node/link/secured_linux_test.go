@@ -319,3 +319,27 @@ func TestRecordThatIsBrokenEndsTheLinkWithAnAlert(t *testing.T) {
 		eventually(t, "the link ends", func() bool { return w.server.Len() == 0 })
 	})
 }
+
+// A peer could ask for new keys without end, and read none of the answers. They count like
+// frames: the link is not read while they are too many, and a stalled one is closed.
+func TestRecordsOfTLSCountInTheOutbox(t *testing.T) {
+	server, client := certified()
+	w := onTCP(t, Config{Engine: EngineEpoll, TLS: server, OutboxBytes: 16 << 10, SilentAfter: 10000 * time.Hour}, byHand)
+	conn := tls.Client(w.dial(), client)
+	r := <-w.accepted
+	write(t, conn, ourLogin)
+	<-r.frames
+	r.link.mu.Lock()
+	s := securedOf(r.link)
+	r.link.mu.Unlock()
+	answer := make([]byte, 8<<10)
+	eventually(t, "the link is not read", func() bool {
+		s.Sealed(answer)
+		r.link.mu.Lock()
+		defer r.link.mu.Unlock()
+		return r.link.poll.blocked && !r.link.mayReadLocked()
+	})
+	w.pass(32 * time.Second)
+	wantCode(t, r, proto.TooSlow)
+	eventually(t, "it ends", func() bool { return w.server.Len() == 0 })
+}
