@@ -112,8 +112,8 @@ func (s *session) enter(who tickets.Identity) {
 	n.reports.Open(s)
 }
 
-// CIM's routes take a user whom they sent here for connected. neverEntered reports to
-// them that the user has no connection here.
+// neverEntered reports to CIM's routes that the user has no connection here. They sent
+// the user here, so they believe that the user is connected.
 func (s *session) neverEntered(who tickets.Identity) {
 	if who.CIM {
 		s.node.offline.Add(who.User, who.Name, 0)

@@ -170,7 +170,8 @@ func (h *Server) service(next http.HandlerFunc, roles ...cert.Role) http.Handler
 }
 
 // cimRoute serves requests of CIM's routes, which send no token. If Config.CIMPushers is
-// set, requests from all other addresses need a token.
+// set, it has the addresses of these routes. Requests from other addresses then need a
+// token.
 func (h *Server) cimRoute(next http.HandlerFunc) http.Handler {
 	withToken := h.service(next) // processes with certificates do not push this way
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

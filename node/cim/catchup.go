@@ -150,10 +150,10 @@ func (f *CatchUp) log(id int64) *clientLog {
 }
 
 // Start follows both logs from their cursors, and pulls the entries up to newest. The
-// parameter ends has the ends of the logs that a route found. The places in newest are
-// the same or later ones. Without a cursor, the inbox is read from its oldest entry, and
-// everyone's log from its end in ends. With the first ping, that end becomes the cursor
-// of everyone's log.
+// parameter ends has the end of each log, as a route has read it. Each place in newest is
+// that end or a later place. Without a cursor, Start reads the inbox from its oldest
+// entry, and everyone's log from its place in ends. The first ping makes that place the
+// cursor of everyone's log.
 func (f *CatchUp) Start(cursors, ends, newest []*proto.Mark) {
 	f.mu.Lock()
 	for i := range f.logs {

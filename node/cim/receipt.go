@@ -13,25 +13,22 @@ import (
 // TCP proves nothing either, because on Linux some unread kilobytes do not make it
 // smaller. Two events do prove it.
 //
-// The first event is a byte from the client, which sends a ping every 10 s. One thread
-// of the client both reads and pings. So the byte proves that the client has read all
-// that its TCP had acknowledged a moment before. Once a second a CatchUp notes how much
-// is acknowledged. It does so only if no bytes of the client wait to be read here,
-// because the client may have sent those before it read.
-//
-// The second event is the end of the connection, if the client ended it and did not
-// reset it (link.Handler). A process that is killed with unread bytes resets it. A
-// client that has ended its sending half may still reset the connection. The link finds
-// that out by sending one more frame. This proof needs no ping. It holds for a client
-// that closes, that is killed, or that answers when a route or a drain closes the
-// connection.
+// The first event is a byte from the client, which sends a ping every 10 s. One thread of
+// the client both reads and pings. So the byte proves that the client has read all that
+// its TCP had acknowledged a moment before. Once a second a CatchUp notes how much is
+// acknowledged. It does not do so while bytes of the client wait to be read here. The
+// client may have sent those before it read.
+// The second event is the end of the connection, if the client ended it and did not reset
+// it (link.Handler). A process that is killed with unread bytes resets it. A client that
+// has ended its sending half may still reset the connection. The link finds that out by
+// sending one more frame. This proof needs no ping. It works if the client closes, if it
+// is killed, and if it answers when a route or a drain closes the connection.
 //
 // A client that closes while messages arrive ends its sending half and then resets the
-// connection. The end of its sending was sent by the thread that reads, so it proves as
+// connection. The thread that reads also ends the sending half, so that end proves as
 // much as a ping. But it may come from a client that reads nothing more. So it counts
-// only if the client also logs out, as CIM's client does when it closes. No node
-// learns that for certain, so routes decide it at the next opening
-// (routefn/node/received.go).
+// only if the client also logs out, as CIM's client does when it closes. No node learns
+// that for certain, so routes decide it at the next opening (routefn/node/received.go).
 //
 // A node that is killed can prove nothing any more. So once per second a node also
 // reports up to which place the peer's TCP has received the logs, because a live client

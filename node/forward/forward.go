@@ -85,9 +85,10 @@ func New(c Config) *Forwarder {
 // Backlog returns how many bytes of messages wait for a route.
 func (f *Forwarder) Backlog() int64 { return f.backlog.Load() }
 
-// StoreLost handles a route's report that the store last lost something at the time at,
-// in ms since 1970. If at is zero, the store never did. If the time is new, all messages
-// that wait are answered Unknown, and the node reconciles.
+// StoreLost handles a route's report of the store's last loss. The parameter at is the
+// time of that loss, in ms since 1970. It is zero if the store never lost anything. If
+// the time is new, StoreLost answers Unknown to all waiting messages, and the node
+// reconciles.
 func (f *Forwarder) StoreLost(at int64) {
 	if at == 0 || f.lost.Swap(at) == at {
 		return

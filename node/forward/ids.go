@@ -44,9 +44,9 @@ func (u *usedIDs) add(user int64, id string) bool {
 // every message that may not be new is marked.
 //
 // A message is marked if its id is known on this node. But the client may have used the
-// id at another node, for example if it was installed anew and counts from 1 again. So
-// all messages of a connection are marked until a route has searched for the id of one
-// and not found it. They are marked again after a route has found one.
+// id at another node, for example if it was installed anew and counts from 1 again. So at
+// first, all messages of a connection are marked. That ends when a route has searched for
+// one of their ids in vain. It begins again when a route has found an id.
 type novelty struct {
 	shown atomic.Bool // a route did not find the last id for which it searched; set by the queue
 }

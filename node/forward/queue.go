@@ -16,8 +16,8 @@ const (
 	// messages for other logs wait with those that fail.
 	longestPause = 250 * time.Millisecond
 
-	// If the process stood still, a queue checks every unsurePause whether the node has
-	// reconciled.
+	// unsurePause is how long a queue waits before it asks again whether the node has
+	// reconciled. It asks if the process stood still.
 	unsurePause = 20 * time.Millisecond
 )
 

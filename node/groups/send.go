@@ -57,8 +57,9 @@ func textSize(p hub.Post) int { return len(p.Packet.Frame().ReqMsg) }
 
 func kind(p hub.Post) proto.Kind { return p.Packet.Frame().Kind }
 
-// noteLocked records who leaves by the entry p, before the hub does. So Reached finds
-// the user for a session that enters the hub meanwhile.
+// noteLocked records who leaves by the entry p. The user quits the group in the hub only
+// later. If a session of the user enters the hub in between, Reached already knows that
+// the user has left.
 func (s *Sequencer[P]) noteLocked(p hub.Post) {
 	f := p.Packet.Frame()
 	switch f.Kind {

@@ -129,8 +129,8 @@ func (h *Hub[P]) Enter(e *Entry[P], number int64) {
 	h.entries.Add(1)
 }
 
-// Missed returns one place for each log from which packets came for e while it was
-// pending: the newest place of these packets.
+// Missed returns one place for each log of which e missed packets while it was pending.
+// It is the place of the newest of these packets.
 func (h *Hub[P]) Missed(e *Entry[P]) []*proto.Mark {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -206,12 +206,12 @@ func (u user[P]) newerThan(e *Entry[P], number int64) bool {
 }
 
 // displacedBy returns the entries of e's device that the opening of e displaces. These
-// are the other entries with numbers up to e's. If an entry with a higher number was here
-// when e entered, they are also all open entries with higher numbers. Two kinds of
+// are the other entries with numbers up to e's. Open entries with higher numbers are
+// displaced, too, if one with a higher number was here when e entered. Two kinds of
 // entries stay. One is a pending CIM entry without a number, which counts as newer. The
-// other is a pending entry that came after e did. Its number may be lower, or the same if
-// a ticket was used again. The reason is that numbers do not show which entry is newer
-// after the store has lost something. A route decides that when it opens that entry.
+// other is a pending entry that came after e. Its number may be lower, or the same if a
+// ticket was used again. After a loss of the store, numbers do not show which of the two
+// is newer. A route decides that when it opens the later entry.
 func (u user[P]) displacedBy(e *Entry[P]) []*Entry[P] {
 	var list []*Entry[P]
 	after := true // true before e, because the list has the latest entry first

@@ -13,8 +13,8 @@ import (
 // and then close the socket, usually some milliseconds later.
 const resetAfter = 200 * time.Millisecond
 
-// If a write was under way when its link ended, judge checks every writtenIn whether it
-// has ended. Such a write ends soon, because the socket was closed.
+// writtenIn is how long judge waits between two looks at a write that is still under way.
+// Such a write ends soon, because the socket was closed.
 const writtenIn = 5 * time.Millisecond
 
 // lastFrame is sent to find out whether the peer has closed its socket: the peer's

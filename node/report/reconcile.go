@@ -87,9 +87,8 @@ func NewReconciler(c ReconcilerConfig) *Reconciler {
 }
 
 // Sure reports whether the node may rely on the connections that it holds. It returns
-// false if the process may have stood still. Then the node has to reconcile first.
-// Meanwhile clients may have gone to other nodes, and sent there the messages that wait
-// here.
+// false if the process may have stood still. In that time, clients may have gone to other
+// nodes, and sent there the messages that wait here. So the node has to reconcile first.
 func (r *Reconciler) Sure(now time.Time) bool { return r.config.Watch.Sure(now) }
 
 // Hurry starts a reconciliation of everything. It does not block.
