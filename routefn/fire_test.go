@@ -61,8 +61,8 @@ func (w *world) wantInbox(token string, want ...string) {
 	}
 }
 
-// clockSlack is by how many ms a route may read the store's clock wrongly on a busy
-// machine.
+// clockSlack is the largest error, in ms, of a route's reading of the store's clock. A
+// busy machine may cause such an error.
 const clockSlack = 1000
 
 func TestDelayedMessageIsSentWhenDueToReceiverAndAllOwnDevices(t *testing.T) {

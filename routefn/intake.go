@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// bodyTime is for how long a client may send a body. A body usually has some
-	// hundred bytes. It has Config.MaxBody bytes at most.
+	// bodyTime is how long a client may take to send a body. A body usually has some hundred
+	// bytes. It has Config.MaxBody bytes at most.
 	bodyTime = 10 * time.Second
-	// nodeBodyTime is for how long a node may send a body, which may have body.MaxNode
+	// nodeBodyTime is how long a node may take to send a body. It may have body.MaxNode
 	// bytes.
 	nodeBodyTime = 30 * time.Second
 )

@@ -20,10 +20,10 @@ const (
 	// more bounds the requests of logins and of old pages that are admitted while the
 	// store is slow. After a report with n openings, n + more of them are admitted.
 	more = 4
-	// lasting is for how long after a report the next one is expected. A node retries a
+	// After a report, the next one is expected within the time lasting. A node retries a
 	// failed report after at most 4 s.
 	lasting = 4 * time.Second
-	// step is by how much the limit grows per window. That makes 1,000 in six seconds.
+	// step is how much the limit grows per window. That makes 1,000 in six seconds.
 	step = 16
 )
 

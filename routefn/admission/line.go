@@ -24,7 +24,7 @@ const (
 // line assigns retry times to the refused requests of a class. Each gets a different
 // time, so that requests which came together do not retry together.
 type line struct {
-	rate float64   // requests served per second, as measured at the time at
+	rate float64   // requests served per second, as measured at the time in at
 	at   time.Time // when the last request was served
 	next time.Time // the earliest retry time that was not assigned yet
 }

@@ -50,8 +50,8 @@ func (c call) request(ctx context.Context) (*http.Request, error) {
 	return r, nil
 }
 
-// location returns the URL of a path, which may be escaped or not, and an escaped
-// query.
+// location returns the URL with the path and the query. The query must be escaped, and
+// the path may be.
 func location(path, query string) *url.URL {
 	if path == "" {
 		path = "/"

@@ -116,8 +116,8 @@ func (n *Requests) checkCIM(ctx context.Context, s *proto.Session) error {
 	return err
 }
 
-// clockError is by how much the store's clock may have been wrong, for example in a
-// virtual machine that was frozen. lostSince allows for it.
+// clockError is the largest error of the store's clock for which lostSince allows. A
+// virtual machine that was frozen may have such an error, for example.
 const clockError = 2 * time.Hour
 
 // lostSince reports whether the store may have lost something after the user registered.

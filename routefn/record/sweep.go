@@ -163,8 +163,8 @@ func (s *Store) findLogs(ctx context.Context, j queue.Job) queue.Ending {
 	return e
 }
 
-// The method found schedules a sweep, at the time now, for each log among keys, unless
-// the log has one scheduled.
+// The method found schedules a sweep for each log among keys, unless the log has one
+// scheduled. The sweep is due now.
 func (s *Store) found(ctx context.Context, keys []string, now int64) error {
 	var jobs []queue.Job
 	for _, key := range keys {

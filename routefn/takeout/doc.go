@@ -11,9 +11,9 @@
 // Nothing is kept between pages, so any route may write the next one, also a day later.
 // All pages of one export, one behind the other, are one file with a header and an end.
 // Logs are read by record.Store.Pull. So the user gets the messages that the user's
-// devices may read, and these do not count as fetched. The export has a log up to the end
-// that the log had when the export came to it. If messages disappear from a log
-// meanwhile, a line of the kind gap says so.
+// devices may read, and these do not count as fetched. When the export comes to a log, it
+// notes where the log ends, and exports the log up to there. If messages disappear from a
+// log meanwhile, a line of the kind gap says so.
 //
 // Errors are *proto.Error, or those of package record. The package starts no goroutines.
 package takeout

@@ -61,8 +61,8 @@ type Flags struct {
 	Embedded bool
 	FailFast bool
 
-	// Only has the names of the handlers to serve. If it is nil, all handlers are served,
-	// and also the page for browsers and the metrics. Register has no flag for it.
+	// Only is the list of the handlers to serve, by name. If it is nil, all handlers are
+	// served, and also the page for browsers and the metrics. Register has no flag for it.
 	Only []string
 
 	// AuditLog is the log that the program opened from Audit. It is nil if there is none.

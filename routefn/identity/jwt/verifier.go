@@ -17,7 +17,7 @@ import (
 const (
 	// MaxToken is how many bytes a token may have. One that is longer is not parsed.
 	MaxToken = 16 << 10
-	// Leeway is by how much the clock of the other system may differ from Config.Now.
+	// Leeway is the largest allowed difference between the other system's clock and Config.Now.
 	Leeway = 30 * time.Second
 	// maxSubject bounds a subject as OpenID Connect does.
 	maxSubject = 255

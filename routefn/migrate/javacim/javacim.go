@@ -24,7 +24,7 @@ func (d *Data) Account(user int64, name string) {
 // Set adds a key with a string.
 func (d *Data) Set(key, value string) { d.Commands = append(d.Commands, []any{"set", key, value}) }
 
-// Waits adds a message that has waited for its receiver since the time at. It returns the
+// Waits adds a message that has waited for its receiver since at. It returns the
 // message's id.
 func (d *Data) Waits(from int64, name string, to int64, text string, at time.Time) int64 {
 	d.sequence++

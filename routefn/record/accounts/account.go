@@ -85,8 +85,8 @@ type storedAccount struct {
 	Erased     bool   `json:"erased,omitempty"` // the account is being erased, see Condemn
 }
 
-// parse returns the account that the key of a name has. The error is ErrErased if the
-// account is being erased.
+// parse returns the account with the name. The value is that of the name's key. The error
+// is ErrErased if the account is being erased.
 func parse(name, value string) (Account, error) {
 	var acc storedAccount
 	if err := json.Unmarshal([]byte(value), &acc); err != nil {

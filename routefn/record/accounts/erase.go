@@ -10,9 +10,9 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// erasedID begins the value of the key of an erased account's id. While FreeName frees
-// the name, a space and the name follow. No name begins with a zero byte. The key stays,
-// so that neither a registration nor a restoration gets the id again.
+// erasedID is the value under the id of an erased account. While FreeName frees the name,
+// a space and the name follow it. No name begins with a zero byte. The key of the id
+// stays, so that neither a registration nor a restoration gets the id again.
 const erasedID = "\x00erased"
 
 // Erasure is an account that is being erased, and how far that has come.
@@ -59,11 +59,11 @@ func (s *Accounts) ErasureOf(ctx context.Context, user int64) (Erasure, error) {
 	return e, nil
 }
 
-// Condemn begins the erasure of an account. It does nothing after the time until, in ms
-// by the store's clock, and returns ErrUnavailable. From then on no caller finds the
-// account, and its name stays taken. The credential is removed, unless it names a user of
-// another system. Further errors are ErrChanged, ErrUnavailable and ErrUnknown. If
-// Condemn returns nil, Config.Replicas have the change.
+// Condemn begins the erasure of an account. After until, a time in ms by the store's
+// clock, it does nothing and returns ErrUnavailable. Once the erasure has begun, no
+// caller finds the account, and its name stays taken. The credential is removed, unless
+// it names a user of another system. Further errors are ErrChanged, ErrUnavailable and
+// ErrUnknown. If Condemn returns nil, Config.Replicas have the change.
 func (s *Accounts) Condemn(ctx context.Context, e Erasure, until int64) error {
 	var acc storedAccount
 	err := json.Unmarshal([]byte(e.value), &acc)

@@ -77,8 +77,8 @@ func tryKey(subject string) string {
 	return "cim:{p" + hex.EncodeToString(sum[:16]) + "}:try"
 }
 
-// The method bucket returns the key that counts the tries (what is "try") or the
-// registrations (what is "reg") from the address.
+// The method bucket returns the key that counts tries or registrations from the address.
+// The parameter what is "try" or "reg".
 func (a Address) bucket(what string) string { return "cim:{a" + a[0] + "}:" + what }
 
 // at returns the digests of the address for the account with the given tryKey. They

@@ -47,8 +47,8 @@ func (s *Contacts) MayAdd(ctx context.Context, by int64, users []int64) []error 
 	return errs
 }
 
-// choosyOf reports for each user whether they block others or have said who may add them.
-// One command reads up to choosyChunk of the keys on a single server.
+// choosyOf reports for each user whether they block others or have chosen who may add
+// them. One command reads up to choosyChunk of the keys on a single server.
 func (s *Contacts) choosyOf(ctx context.Context, users []int64) (choosy []bool, errs []error) {
 	choosy, errs = make([]bool, len(users)), make([]error, len(users))
 	size := 1
@@ -74,8 +74,8 @@ func (s *Contacts) choosyOf(ctx context.Context, users []int64) (choosy []bool, 
 	return choosy, errs
 }
 
-// contactsIfNeeded returns the contacts of a user, if the rules for users who have said
-// nothing depend on contacts.
+// contactsIfNeeded returns the contacts of a user, if the rules for users who have not
+// chosen depend on contacts.
 func (s *Contacts) contactsIfNeeded(ctx context.Context, user int64) (map[int64]bool, error) {
 	if s.rules.MayAdd("", false) {
 		return nil, nil

@@ -67,8 +67,8 @@ type Contacts struct {
 	rules   role.Rules
 }
 
-// New returns the relations in the store of db. The rules decide for users who have said
-// nothing.
+// New returns the relations in the store of db. The rules decide for users who have not
+// chosen who may add and find them.
 func New(db *op.DB, inboxes Inboxes, rules role.Rules) *Contacts {
 	return &Contacts{db, inboxes, rules}
 }

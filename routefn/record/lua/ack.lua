@@ -1,24 +1,24 @@
 -- Moves the cursors of a device forward. The number is that of the session that reports.
--- If it is closed, nothing moves, unless the connection has ended and the report has all
--- that it had read. Nothing moves for an unknown device; open.lua makes it known again.
--- Within one epoch a cursor only goes forward, and never beyond the end of the inbox. If
--- the epoch of the inbox is new, a cursor with the new epoch replaces the one with the
--- old. The epoch of a group is in another slot and cannot be compared, so the live
--- session may give a cursor of a group any epoch. Only cursors of groups to which the
--- user belongs are kept. The field read follows the furthest cursor of the inbox: see
--- fetched.lua.
+-- A closed session moves nothing, unless its connection has ended and the report says all
+-- that the device had read. Nothing moves for an unknown device; open.lua makes it known
+-- again. Within one epoch a cursor only goes forward, and never beyond the end of the
+-- inbox. If the inbox has a new epoch, a cursor of that epoch replaces the old one. The
+-- epoch of a group is in another slot and cannot be compared, so the live session may
+-- give a cursor of a group any epoch. Only cursors of groups to which the user belongs
+-- are kept. The field read follows the furthest cursor of the inbox: see fetched.lua.
 --
 -- Positions up to which the device has received, but perhaps not read, are kept beside
 -- the cursors, with the session. Only the live session may report them, and they stay
--- until it ends. Then other positions may replace them: those up to which the device
--- counts as having read if it logs out. A line "left TAB ms" with the time of that report
--- then follows the line of the session. open.lua hands these positions out.
+-- until it ends. Then other positions may replace them, which count as read if the device
+-- logs out. A line "left TAB ms" with the time of that report then follows the line of
+-- the session. open.lua hands these positions out.
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log
--- ARGV[1] device; ARGV[2] number; ARGV[3] '1' if its connection has ended and the
--- cursors are all that it had read, '2' if it has ended and positions follow up to which
--- it has read if it logs out, '0' otherwise; ARGV[4] how many cursors follow, each as four
--- values: log, epoch, number, key; then the received positions in the same form
+-- ARGV[1] device; ARGV[2] number; ARGV[3] '1' if the connection has ended and the cursors
+-- say all that the device had read, '2' if it has ended and the positions follow that
+-- count as read if the device logs out, '0' otherwise; ARGV[4] how many cursors follow,
+-- each as four values: log, epoch, number, key; then the received positions in the same
+-- form
 -- Answers {'ok'}.
 local device, number = ARGV[1], tonumber(ARGV[2])
 local field = 'cur:' .. device

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// filledFor is for how long Filled returns the same answer again.
+	// filledFor is how long Filled returns the same answer again.
 	filledFor = 5 * time.Second
 	// filledTime is how long the collector of metrics waits for the store.
 	filledTime = time.Second

@@ -19,8 +19,8 @@ const (
 	Life = 30 * 24 * time.Hour
 	// MostOpen is how many reports may be open.
 	MostOpen = 2000
-	// MostOfUser is in how many open reports one user may be noted. So it takes 50
-	// accounts to fill the queue.
+	// MostOfUser is how many open reports may have the same user as a reporter. So it takes
+	// 50 accounts to fill the queue.
 	MostOfUser = 40
 	// MostReporters is how many users are noted for one message. Reports of further users
 	// change nothing.

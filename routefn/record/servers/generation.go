@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// retireEvery is the shortest time between two times at which connections are retired.
+// retireEvery is the shortest time from one retirement of connections to the next.
 // Without it, a server that stays read-only would get new connections for each write that
 // it refuses.
 const retireEvery = time.Second

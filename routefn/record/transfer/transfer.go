@@ -13,8 +13,8 @@
 // import also searches the log itself, because the messages may have been exported from
 // this very log. That takes some 0.5 us per entry.
 //
-// Package accounts imports accounts. Store.ReadLogs of package record reads logs, and its table
-// has the keys.
+// Package accounts imports accounts. Store.ReadLogs of package record reads logs. The
+// keys are in the table of package record.
 package transfer
 
 import (

@@ -77,7 +77,7 @@ type fresh struct {
 	until time.Time // end of the period, by the monotonic clock of this process; zero: it is over
 }
 
-// learn records the time at, which a look has read from the store. The parameter asked is
+// learn records a time (at) that a look has read from the store. The parameter asked is
 // when the look began, and now is the store's clock at that look. If the time differs
 // from that of the last look, it counts as recent, even if the store's clock was set
 // meanwhile. The first look has no last one to compare with. Then learn computes how long
