@@ -25,7 +25,7 @@ type credentials struct {
 	mu       sync.Mutex
 	password string
 	token    string    // for logins, and for requests while there is no access token
-	access   string    // for requests until the time until
+	access   string    // for requests, until the time in until
 	until    time.Time // on this machine's clock
 	refresh  string    // the refresh token, which gets the next access token, once
 	pause    time.Time // refresh is not used before this time, by this machine's clock

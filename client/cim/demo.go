@@ -218,7 +218,8 @@ func (p *person) waitPrivate(ctx context.Context, n int) error {
 	return p.wait(ctx, func(shown []client.Message) bool { return len(shown) >= n })
 }
 
-// sendAll sends the messages with the numbers from from to to-1, one after the other.
+// sendAll sends some messages, one after the other. The first has the number from, and
+// the last one to-1.
 func (p *person) sendAll(ctx context.Context, receiver *person, from, to int) error {
 	for i := from; i < to; i++ {
 		if _, err := p.Send(ctx, receiver.Self().User, demoText(i)); err != nil {

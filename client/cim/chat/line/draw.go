@@ -69,8 +69,9 @@ const (
 	clearAll   = "\x1b[2J\x1b[H"
 )
 
-// draw returns the text that draws the rows from from up to to. The cursor must be in the
-// first column of the first of these rows. After that, it is where the layout has it.
+// draw returns the text that draws rows of the layout. The first has the index from, and
+// to is the index after the last. The cursor must be in the first column of the first
+// row. After that, it is where the layout has it.
 func (l layout) draw(from, to int) string {
 	var b strings.Builder
 	b.WriteString(clearBelow + wrapOff)

@@ -25,7 +25,7 @@ func starts(s string) []int {
 	return list
 }
 
-// before returns the start of the cluster to which the byte before at belongs.
+// The method before returns the start of the cluster that has the byte at-1.
 func (t *text) before(at int) int {
 	last := 0
 	for _, s := range starts(t.s) {
@@ -37,7 +37,7 @@ func (t *text) before(at int) int {
 	return last
 }
 
-// after returns the start of the next cluster behind at.
+// The method after returns the start of the first cluster that begins after at.
 func (t *text) after(at int) int {
 	for _, s := range starts(t.s) {
 		if s > at {

@@ -32,7 +32,7 @@ type logins struct {
 
 const (
 	loginEvery = time.Second
-	// loginPatience is for how long a client waits for the answer.
+	// loginPatience is how long a client waits for the answer.
 	loginPatience = 10 * time.Second
 	// probeDevice is the device of a login that the SDK does not make.
 	probeDevice = "probe"

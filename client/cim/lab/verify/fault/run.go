@@ -28,9 +28,9 @@ const healTime = time.Minute
 // free.
 const awaitEvery = 100 * time.Millisecond
 
-// Run carries out the plan and returns when all of it is healed. A strike at a target
-// that still heals from an earlier one is left out. But a fault that has not happened yet
-// waits for such a target, and happens later. When traffic ends, all remaining strikes
+// Run carries out the plan and returns when all of it is healed. A strike is left out if
+// its target still heals from an earlier one. But the first strike of each fault waits
+// until its target has healed, and happens then. When traffic ends, all remaining strikes
 // are left out, and everything that is broken is healed at once. An error means that a
 // fault could not be healed.
 func Run(traffic context.Context, w *World, plan []Strike, tell Told) error {
@@ -170,9 +170,9 @@ func final(err error) bool {
 	return told && why.Code.Retry() == proto.RetryNever && why.Code != proto.Replaced
 }
 
-// during starts work, which keeps something broken while it runs. The returned function
-// heals that. It ends the work's context, waits for the work, and returns its error the
-// first time.
+// The function during starts work. Something is broken while work runs. The function heal
+// ends work's context, waits for work and returns its error. If heal is called again, it
+// returns nil.
 func during(ctx context.Context, work func(context.Context) error) (heal func(context.Context) error) {
 	working, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)

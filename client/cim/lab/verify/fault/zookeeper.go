@@ -72,8 +72,8 @@ func (zkExpire) Inject(ctx context.Context, w *World, _ Strike) (Wound, error) {
 // read what a node sent meanwhile before it checks its clock.
 var errOutlived = errors.New("the session from before lives on")
 
-// registeredAnew returns nil if every node that runs is in ZooKeeper with a new session,
-// which is not among those in before.
+// registeredAnew returns nil if every node that runs is in ZooKeeper with a new session.
+// The parameter before has the old sessions.
 func (w *World) registeredAnew(ctx context.Context, before map[string]int64) error {
 	owners, err := w.cluster.ZooKeeper().Owners(ctx, mirror.DefaultRoot)
 	if err != nil {

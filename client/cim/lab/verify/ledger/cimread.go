@@ -147,8 +147,8 @@ func (h hit) kills(node string) bool {
 	return h.fault == "node-kill" && node != "" && strings.HasPrefix(h.note, node+" ")
 }
 
-// before returns the moment that is the duration time before end, without counting
-// stalls.
+// The method before returns a moment before end. The duration time lies between the two,
+// without counting stalls.
 func (j *Judge) before(end, time int64) int64 {
 	at := end - time
 	for short := int64(1); short > 0; at -= short {

@@ -130,9 +130,9 @@ type Writer struct {
 	err  error // the first failure
 }
 
-// Create makes or empties the file at path. After each record was written, and before the
-// next one, the function hear is called with it. It must not call the Writer. The caller
-// closes the Writer.
+// Create makes or empties the file at path. The Writer calls the function hear with each
+// record, after it has written that record and before it writes the next one. The
+// function must not call the Writer. The caller closes the Writer.
 func Create(path string, hear func(Record)) (*Writer, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {

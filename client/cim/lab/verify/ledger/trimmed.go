@@ -40,7 +40,7 @@ func (v *Verdict) judgeTrimmed(j *Judge) {
 	}
 }
 
-// anyLoss reports whether the store lost anything before the time at.
+// anyLoss reports whether the store lost anything up to the time given by at.
 func (j *Judge) anyLoss(at int64) bool {
 	for _, f := range j.failovers {
 		if f.at <= at {
