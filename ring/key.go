@@ -90,8 +90,8 @@ func (k *Keys) Changed() <-chan struct{} {
 	return k.changed
 }
 
-// Derive returns the key that DeriveKey derives for a purpose from each cluster key, the
-// primary one first. It returns nil without a cluster key.
+// Derive returns one key for each cluster key, derived by DeriveKey for the purpose. The
+// key from the primary one comes first. Without a cluster key, Derive returns nil.
 func (k *Keys) Derive(purpose string) [][]byte {
 	var derived [][]byte
 	for _, c := range k.now().cluster {

@@ -76,8 +76,9 @@ func (c candidates) pick(r *Ring, user int64, last string, i uint64, p Policy) i
 	return c.nth(int(i % uint64(c.len())))
 }
 
-// candidates is a set of ring indices. It has all elements of the list from that are not
-// in the list without. Both lists are ascending. Every index in without is also in from.
+// candidates is a set of ring indices: all elements of one list (from) that are not in
+// another list (without). Both lists are ascending. Every index in without is also in
+// from.
 type candidates struct {
 	from, without []int32
 }

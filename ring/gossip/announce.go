@@ -109,8 +109,8 @@ func (g *Gossip) loadWait() time.Duration {
 	return g.cfg.loadEvery(len(g.peers)+1) - time.Since(g.announced)
 }
 
-// publish writes all known members into the table. One goroutine at a time calls it:
-// Run before it starts others, then publishLoop.
+// publish writes all known members into the table. Only one goroutine at a time calls it.
+// That is Run's until Run starts others, and then publishLoop's.
 func (g *Gossip) publish() {
 	g.mu.Lock()
 	members := make([]ring.Member, 0, len(g.peers)+1)

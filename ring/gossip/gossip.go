@@ -272,7 +272,8 @@ func (g *Gossip) Rotate(cluster ...[]byte) error {
 	return nil
 }
 
-// useOnly makes the keyring hold exactly keys, the first as its primary key.
+// useOnly makes the keyring hold the given keys and no others. The first one becomes its
+// primary key.
 //
 // memberlist reads the keyring's slice without its lock, and RemoveKey moves all keys
 // that follow the removed one. So useOnly first moves the keys that it will remove to the

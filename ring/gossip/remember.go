@@ -21,8 +21,8 @@ const (
 // had that address. The file contains this map as JSON.
 type seenMembers map[netip.AddrPort]time.Time
 
-// loadSeen reads the file. If the file cannot be read, there are none. That is no error,
-// because the remembered members are only further seeds.
+// loadSeen reads the remembered members from the file. If the file cannot be read, it
+// returns no members. That is no error, because they are only further seeds.
 func loadSeen(path string, now time.Time, log *slog.Logger) seenMembers {
 	seen := make(seenMembers)
 	if path == "" {

@@ -97,8 +97,8 @@ type worker interface {
 	sync(*zk.Conn) (again time.Duration, err error)
 	// away is called instead of sync when there is no session.
 	away()
-	// changed returns a channel that is closed when the worker has something new to
-	// write, since the last call of sync or away. It is nil for a worker that only reads.
+	// changed returns a channel. It is closed when the worker has got something to write
+	// after the last call of sync or of away. It is nil for a worker that only reads.
 	changed() <-chan struct{}
 	// reread makes the next sync read and write everything again. It is called when the
 	// keys have changed.

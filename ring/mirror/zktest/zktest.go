@@ -146,8 +146,8 @@ func (s *Server) start() error {
 	return nil
 }
 
-// classPath returns ZooKeeper's jars: those of a distribution at home, or Debian's jar,
-// which refers to the others.
+// classPath returns where java finds ZooKeeper's jars. The directory home has those of a
+// distribution. If home is empty, Debian's jar is used, which refers to the others.
 func classPath(home string) (string, error) {
 	if home != "" {
 		if jars, _ := filepath.Glob(filepath.Join(home, "lib", "zookeeper-*.jar")); len(jars) > 0 {
