@@ -25,8 +25,8 @@ const (
 const (
 	// ProofLife is the largest difference between the time of a proof and the callee's clock.
 	ProofLife = time.Minute
-	// RecordLife is by how much the time of a member record may differ from the reader's
-	// clock. A node signs its record again after a third of RecordLife.
+	// RecordLife is the largest allowed difference between the time of a member record and
+	// the reader's clock. A node signs its record again after a third of RecordLife.
 	RecordLife = time.Hour
 
 	maxProof   = 1024 // characters of a proof; with the longest id they are about 400

@@ -81,8 +81,8 @@ func (f *Follower[T]) Push(ready []T, e Entry[T]) []T {
 		f.wait(e)
 	case f.stands(e.At): // a repetition
 	default:
-		// The entry has another epoch, the number of another entry, or another entry
-		// before it. Or too many early entries wait.
+		// The entry has another epoch, its number belongs to another entry, or it follows
+		// another entry. Or too many early entries wait.
 		f.doubt = true
 	}
 	return ready

@@ -26,8 +26,8 @@ type ClientConfig struct {
 	WriteTimeout time.Duration // if a write takes longer, the connection is closed; 0: 5 s
 	IdleTimeout  time.Duration // a connection without calls is closed after this time; 0: 90 s
 	MaxAge       time.Duration // calls use a new connection after this time, plus or minus a fifth; 0: 5 min
-	// If the server offers no streams, calls return ErrRefused for the time Again without
-	// a new request; 0: 1 min. Such a server seldom begins to offer streams.
+	// Again is how long calls return ErrRefused without a new request, after the server has
+	// offered no streams; 0: 1 min. Such a server seldom begins to offer streams.
 	Again time.Duration
 }
 

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// ticketLife is for how long tickets are sealed with the same key. They are accepted for
-// once more as long. A key that is found later opens the sessions of TLS 1.2 of that time,
-// and none of TLS 1.3, because their tickets do not replace the exchange of keys.
+// ticketLife is how long tickets are sealed with the same key. They are accepted for once
+// more as long. A key that is found later opens the sessions of TLS 1.2 of that time, and
+// none of TLS 1.3, because their tickets do not replace the exchange of keys.
 const ticketLife = 12 * time.Hour
 
 // ShareTickets makes servers with the configuration c resume the sessions of all servers
