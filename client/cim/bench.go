@@ -26,6 +26,7 @@ const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
            (without a name: all of these)
 
   http     private messages by POST /v1/send, beside the same by connection
+  storm    all connections break at once and come back
   half     the pairs, at half of the rate that saturates the system
 
   cim bench scale   computes what ten or a thousand nodes would do (-h has its flags)
@@ -100,6 +101,8 @@ func registerBench(fs *flag.FlagSet, c *bench.Config) {
 	fs.Float64Var(&c.Rate, "rate", 2000, "pairs: `messages` per second in paced runs")
 	fs.IntVar(&c.Idle, "idle", 10_000, "idle: `connections`; each takes a file descriptor here and one at the node")
 	fs.IntVar(&c.Logins, "logins", 5000, "login: `users`")
+	fs.IntVar(&c.GroupsOfUser, "groups-of-user", 0, "login: `number` of groups of a user, in two more runs: with groups of its own and with shared ones; 0: none")
+	fs.IntVar(&c.Storm, "storm", 5000, "storm: `connections`")
 	c.Groups = []int{10, 100, 1000}
 	fs.Func("groups", "group: numbers of `members`, separated by commas (default 10,100,1000)", func(s string) (err error) {
 		c.Groups, err = numbers(s)

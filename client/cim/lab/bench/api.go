@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,6 +25,9 @@ const callsAtOnce = 32
 // password is the password of all accounts, if the system asks for one.
 const password = "measured, not guarded"
 
+// device is the device of all users.
+const device = "bench"
+
 // api prepares users at the routes of a system. It uses the same accounts each time, so
 // that a system which is measured often does not get more and more accounts.
 type api struct {
@@ -31,6 +35,8 @@ type api struct {
 	client *http.Client
 	users  []int64  // ids of the registered users, by index
 	tokens []string // tokens of the users that were logged in
+
+	refused atomic.Int64 // requests that post has repeated
 }
 
 func newAPI(routes []string) *api {
@@ -61,20 +67,30 @@ func (a *api) register(ctx context.Context, n int) error {
 // login logs in n registered users, and returns what they need to connect.
 func (a *api) login(ctx context.Context, n int) ([]loadclients.Seat, error) {
 	seats := make([]loadclients.Seat, n)
-	err := each(ctx, n, func(ctx context.Context, i int) error {
-		var answer proto.LoginAnswer
-		request := proto.LoginRequest{User: a.users[i], Password: password, Device: "bench"}
-		if err := a.post(ctx, i, proto.PathLogin, request, &answer); err != nil {
-			return err
-		}
-		if answer.Node.TLS {
-			return fmt.Errorf("%s asks for TLS, which this load generator does not speak", answer.Node.ID)
-		}
-		a.tokens[i] = answer.Token
-		seats[i] = loadclients.Seat{User: answer.User, Address: answer.Node.Address, Ticket: answer.Ticket}
-		return nil
+	err := each(ctx, n, func(ctx context.Context, i int) (err error) {
+		request := proto.LoginRequest{User: a.users[i], Password: password, Device: device}
+		seats[i], err = a.admit(ctx, i, request)
+		return err
 	})
 	return seats, err
+}
+
+// comeBack logs in the i-th user by the token of its last login, as a client does that
+// lost its connection.
+func (a *api) comeBack(ctx context.Context, i int) (loadclients.Seat, error) {
+	return a.admit(ctx, i, proto.LoginRequest{Token: a.tokens[i], Device: device})
+}
+
+func (a *api) admit(ctx context.Context, i int, request proto.LoginRequest) (loadclients.Seat, error) {
+	var answer proto.LoginAnswer
+	if err := a.post(ctx, i, proto.PathLogin, request, &answer); err != nil {
+		return loadclients.Seat{}, err
+	}
+	if answer.Node.TLS {
+		return loadclients.Seat{}, fmt.Errorf("%s asks for TLS, which this load generator does not speak", answer.Node.ID)
+	}
+	a.tokens[i] = answer.Token
+	return loadclients.Seat{User: answer.User, Address: answer.Node.Address, Ticket: answer.Ticket}, nil
 }
 
 // send sends a message of the i-th user, who is logged in, by one request. If the route
@@ -109,9 +125,17 @@ func (a *api) group(ctx context.Context, n int) (int64, error) {
 	})
 }
 
-// patience is how long a caller repeats a call that is refused because there are too
-// many. Passwords take CPU time, and a route compares only as many at once as it has
-// processors.
+// ownGroup makes a group in which the i-th user is alone. The user is logged in.
+func (a *api) ownGroup(ctx context.Context, i int) error {
+	return a.post(ctx, i, proto.PathGroupCreate, proto.CreateGroup{Name: "bench"}, new(proto.CreatedGroup))
+}
+
+// repeated returns how many requests were refused for now.
+func (a *api) repeated() int64 { return a.refused.Load() }
+
+// patience is how long a caller repeats a call that is refused for now, because there are
+// too many or because something does not answer. Passwords take CPU time, and a route
+// compares only as many at once as it has processors.
 const patience = 5 * time.Minute
 
 // post calls a route for the i-th user. If the route answers that a later try may
@@ -124,6 +148,7 @@ func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
 		if later == 0 {
 			return err
 		}
+		a.refused.Add(1)
 		select {
 		case <-ctx.Done():
 			return err
@@ -156,7 +181,7 @@ func (a *api) try(ctx context.Context, i int, path string, in, out any) (later t
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		if answer.StatusCode == http.StatusTooManyRequests {
+		if s := answer.StatusCode; s == http.StatusTooManyRequests || s == http.StatusServiceUnavailable {
 			seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After"))
 			later = max(time.Second, time.Duration(seconds)*time.Second)
 		}

@@ -12,16 +12,20 @@ import (
 func TestRouteThatIsBusyIsAskedAgain(t *testing.T) {
 	asked := 0
 	route := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if asked++; asked == 1 {
+		switch asked++; asked {
+		case 1:
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		case 2:
+			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprint(w, `{"user":7}`)
 	}))
 	defer route.Close()
 	a := newAPI([]string{route.URL})
-	if err := a.register(t.Context(), 1); err != nil || a.users[0] != 7 || asked != 2 {
+	if err := a.register(t.Context(), 1); err != nil || a.users[0] != 7 || asked != 3 || a.repeated() != 2 {
 		t.Fatalf("after %d requests: users %v, %v", asked, a.users, err)
 	}
 	if later, err := a.try(t.Context(), 0, proto.PathLogin+"/none", nil, new(proto.LoginAnswer)); later != 0 || err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
+	"github.com/cim-go/cim/proto"
 )
 
 // ErrConfig is the error for a wrong Config. Run returns an error that wraps it.
@@ -23,15 +24,19 @@ type Config struct {
 	WarmUp   time.Duration // how long the load runs before it is measured
 	Hold     time.Duration // how long idle is measured; each client pings once in 10 s
 
-	Members int     // how many members the room of fanout has
-	Groups  []int   // how many members each group of the load group has
-	Nodes   int     // how many nodes the load group has
-	Pairs   int     // how many pairs the load pairs has
-	Idle    int     // how many connections the load idle has
-	Logins  int     // how many users the load login has
-	Publish float64 // messages per second in the paced runs of fanout and group
-	Rate    float64 // messages per second in the paced runs of pairs
-	Entries []int   // how many entries every log has before a run of http; the load is measured for each
+	Members int   // how many members the room of fanout has
+	Groups  []int // how many members each group of the load group has
+	Nodes   int   // how many nodes the load group has
+	Pairs   int   // how many pairs the load pairs has
+	Idle    int   // how many connections the load idle has
+	Logins  int   // how many users the load login has
+	Storm   int   // how many connections the load storm has
+	// GroupsOfUser is of how many groups each user is a member in more runs of the load
+	// login. Zero: there are no such runs.
+	GroupsOfUser int
+	Publish      float64 // messages per second in the paced runs of fanout and group
+	Rate         float64 // messages per second in the paced runs of pairs
+	Entries      []int   // how many entries every log has before a run of http; the load is measured for each
 	// HalfOf is the rate of which the load half takes half, in messages per second. Zero:
 	// the highest rate, which is measured first.
 	HalfOf float64
@@ -60,7 +65,7 @@ type Config struct {
 }
 
 // Loads has the names of all loads.
-var Loads = append(slices.Clone(Usual), "http", "half")
+var Loads = append(slices.Clone(Usual), "http", "half", "storm")
 
 // Usual has the names of the loads that are measured if none is named.
 var Usual = []string{"fanout", "pairs", "idle", "login", "group"}
@@ -80,7 +85,7 @@ func (c *Config) check() error {
 		}
 	}
 	for name, n := range map[string]int{
-		"runs": c.Runs, "members": c.Members, "nodes": c.Nodes, "pairs": c.Pairs, "idle": c.Idle, "logins": c.Logins, "text": c.Text,
+		"runs": c.Runs, "members": c.Members, "nodes": c.Nodes, "pairs": c.Pairs, "idle": c.Idle, "logins": c.Logins, "storm": c.Storm, "text": c.Text,
 	} {
 		if n < 1 {
 			return fmt.Errorf("%w: -%s is %d, want at least 1", ErrConfig, name, n)
@@ -95,6 +100,10 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: -half-of is %v and -late %v", ErrConfig, c.HalfOf, c.MostLate)
 	case len(c.Routes) == 0 && len(c.Processes) > 0:
 		return fmt.Errorf("%w: -pid is for a system that runs already: set -route", ErrConfig)
+	case c.GroupsOfUser < 0 || c.GroupsOfUser > proto.MaxGroups:
+		return fmt.Errorf("%w: -groups-of-user is %d, want 0 to %d", ErrConfig, c.GroupsOfUser, proto.MaxGroups)
+	case c.GroupsOfUser > 0 && len(c.Routes) > 0:
+		return fmt.Errorf("%w: -groups-of-user makes groups, so it is for a system that bench starts", ErrConfig)
 	case slices.Min(c.Groups) < 1:
 		return fmt.Errorf("%w: a group without members", ErrConfig)
 	case slices.Min(c.Entries) < 0:

@@ -10,7 +10,10 @@
 //	        come. Paced: 2,000 messages per second.
 //	idle    10,000 logged-in connections that ping every 10 s, by TCP and by WebSocket.
 //	login   5,000 users ask the route for a ticket, 32 at a time; then they connect, 128
-//	        at a time. A connection is open when the route has confirmed it.
+//	        at a time. A connection is open when the route has confirmed it. With
+//	        -groups-of-user, it is measured twice more. First each user is alone in
+//	        that many groups, so that no node holds them. Then all users are in the same
+//	        groups. At most 20,000 groups are made, which bounds the users.
 //	group   One publisher and the members of a group, 10 to 1,000, on three nodes.
 //	http    Private messages by POST /v1/send, beside the same by connection: one at a
 //	        time, 64 at a time of one account, and 64 at a time of as many accounts. Each
@@ -22,9 +25,12 @@
 //	half    The pairs, but each message has a moment that was fixed before, and none waits
 //	        for another. First, the highest rate is found, at which each message follows
 //	        an answer. Then half as many messages per second are sent on the same
-//	        connections, or half of -half-of, to compare two systems at one rate. If a timer of 10 ms in the
-//	        bench is more than 20 ms late, the run is thrown away and repeated, at most
-//	        20 times.
+//	        connections, or half of -half-of, to compare two systems at one rate. If a
+//	        timer of 10 ms in the bench is more than 20 ms late, the run is thrown away
+//	        and repeated, at most 20 times.
+//	storm   5,000 connections break at the same moment. All users log in again at once by
+//	        their tokens, and each connects as soon as it has its ticket. The SDK would
+//	        wait a moment, but these clients do not. All times count from the break.
 //
 // Without a name, bench measures the first five.
 //

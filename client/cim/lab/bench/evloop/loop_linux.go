@@ -235,8 +235,11 @@ func (l *Loop) recycle(b []byte) {
 	}
 }
 
-// Close closes the loop and all connections, without calling Closed.
+// Close closes the loop and all connections, without calling Closed. Close twice is fine.
 func (l *Loop) Close() {
+	if l.poller < 0 {
+		return
+	}
 	for _, c := range l.conns {
 		if c != nil {
 			c.Close()
@@ -246,4 +249,5 @@ func (l *Loop) Close() {
 		unix.Close(l.listener)
 	}
 	unix.Close(l.poller)
+	l.poller, l.listener = -1, -1
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -150,5 +151,29 @@ func TestAClosedConnectionIsSentNothing(t *testing.T) {
 	poll(t, l, func() bool { return len(e.closed) == 1 }) // the other end
 	if e.got.Len() > 0 {
 		t.Errorf("got %q", e.got.Bytes())
+	}
+}
+
+// A loop that is closed twice leaves alone what got its descriptors meanwhile.
+func TestCloseTwiceClosesNothingElse(t *testing.T) {
+	l, err := New(&echo{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Listen(0); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	for range 2 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		defer w.Close()
+		l.Close()
+		if _, err := w.WriteString("x"); err != nil {
+			t.Errorf("a pipe was closed: %v", err)
+		}
 	}
 }

@@ -154,7 +154,7 @@ func (s *Pool) pingAt(n int) time.Duration {
 	return s.pingFrom + time.Duration(s.pinged+1)*pingEvery/time.Duration(n)
 }
 
-// Close closes all connections.
+// Close closes all connections. Close twice is fine.
 func (s *Pool) Close() { s.loop.Close() }
 
 // Opened implements evloop.Events.
