@@ -86,6 +86,7 @@ const (
 	UnknownMessage Code = 4235
 	UnknownReport  Code = 4236 // there is no such report any more
 	Decided        Code = 4237 // another moderator has decided about the report, or the caller has made another decision
+	TooOld         Code = 4238 // the message was first sent so long ago that nobody knows whether it is stored; this request stored nothing
 )
 
 // Retry says what a client has to do after a code.
@@ -176,6 +177,7 @@ var known = map[Code]facts{
 	UnknownMessage: {"unknown-message", http.StatusNotFound, "There is no such message that you may read, or it is not kept any more."},
 	UnknownReport:  {"unknown-report", http.StatusNotFound, "There is no such report any more."},
 	Decided:        {"decided", http.StatusConflict, "This report was decided already."},
+	TooOld:         {"too-old", http.StatusConflict, "This message was first sent too long ago. Perhaps it is stored. Look for it before you send it under a new id."},
 }
 
 // String returns the code's stable name, for logs and metric labels. All unknown codes

@@ -64,6 +64,7 @@ const goldenCodes = `0 ok 200
 4235 unknown-message 404
 4236 unknown-report 404
 4237 decided 409
+4238 too-old 409
 `
 
 func TestCodesKeepTheirNumbersAndNames(t *testing.T) {

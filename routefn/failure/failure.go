@@ -29,6 +29,7 @@ var storeCodes = []struct {
 	{record.ErrTooManyOfficers, proto.TooMany},
 	{record.ErrRemoved, proto.Removed},
 	{record.ErrIDReused, proto.IDReused},
+	{record.ErrForgotten, proto.TooOld},
 	{record.ErrNameTaken, proto.NameTaken},
 	{record.ErrSuperseded, proto.SessionUnknown},
 	{record.ErrExpired, proto.TicketExpired},

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cim-go/cim/routefn/record/op"
 )
@@ -24,9 +25,9 @@ import (
 // message, see claim. That round trip is also added if a sender's budget of messages is
 // nearly used up, see costsOf.
 func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
-	answers := make([]Appended, len(messages))
 	now, err := s.Time(ctx)
 	if err != nil {
+		answers := make([]Appended, len(messages))
 		for i := range answers {
 			answers[i].Err = fmt.Errorf("append: %w", err)
 		}
@@ -37,9 +38,16 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 		drafts[i] = newDraft(&messages[i], now)
 	}
 	refuseLate(drafts, now)
+	s.claim(ctx, drafts, now)
+	return s.appendClaimed(ctx, drafts, now)
+}
+
+// appendClaimed stores the drafts that have no error yet.
+func (s *Store) appendClaimed(ctx context.Context, drafts []*draft, now int64) []Appended {
 	costs, exact := s.costsOf(drafts, now)
 	beside, before := s.meetingsOf(drafts, now)
-	s.claim(ctx, drafts, exact, before, s.crowded(drafts))
+	s.permit(ctx, drafts, exact, before, s.crowded(drafts))
+	notes, ahead := s.notes(drafts, now)
 	more := make([]*op.Op, 0, len(costs)+len(beside))
 	for _, c := range costs {
 		if o := s.add(c); o != nil {
@@ -53,22 +61,52 @@ func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	for _, b := range receivers {
 		b.tight, b.guarded = s.tight(b), s.asks(b)
 	}
+	var own []*batch
 	if s.oneTrip(receivers) {
-		s.store(ctx, append(receivers, batchesOf(drafts, ownCopy)...), more...)
+		own = batchesOf(drafts, ownCopy)
+		s.store(ctx, ahead, slices.Concat(receivers, own), more...)
 		s.recall(ctx, receivers)
 		s.recallOwn(ctx, drafts)
 	} else {
-		s.store(ctx, receivers, more...)
+		s.store(ctx, ahead, receivers, more...)
 		s.recall(ctx, receivers)
-		s.store(ctx, batchesOf(drafts, ownCopy)) // only the copies of drafts without an error
+		own = batchesOf(drafts, ownCopy) // only of drafts without an error
+		s.store(ctx, nil, own)
 	}
+	s.noted(ctx, notes, now)
+	s.unite(ctx, slices.Concat(receivers, own))
 	s.settleMeetings(beside)
 	s.settleCosts(ctx, costs)
+	answers := make([]Appended, len(drafts))
 	for i, d := range drafts {
 		answers[i] = d.answer()
 	}
-	s.release(ctx, drafts, func(i int) error { return answers[i].Err })
+	s.keepClaims(ctx, drafts, func(i int) error { return answers[i].Err })
 	return answers
+}
+
+// permit runs the ops about which the store must decide before anything is stored, and
+// refuses drafts by their answers.
+func (s *Store) permit(ctx context.Context, drafts []*draft, exact []*cost, meetings []*meeting, crowded []*ownInbox) {
+	ops := make([]*op.Op, 0, len(exact)+len(meetings)+len(crowded))
+	for _, c := range exact {
+		ops = append(ops, s.take(c))
+	}
+	for _, m := range meetings {
+		ops = append(ops, m.op)
+	}
+	for _, own := range crowded {
+		ops = append(ops, own.trim)
+	}
+	s.Run(ctx, "claim", ops...)
+	s.granted(exact)
+	refused := s.settleMeetings(meetings)
+	for _, d := range drafts {
+		if err := refused[pair{d.From, d.To}]; err != nil && d.Group == 0 && d.err[receiverCopy] == nil {
+			d.err[receiverCopy] = err
+		}
+	}
+	s.refuseCrowded(drafts, crowded)
 }
 
 // oneTrip reports whether receivers' and senders' copies may be sent in one pipeline.

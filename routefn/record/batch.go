@@ -24,7 +24,8 @@ type batch struct {
 	op     *op.Op
 	inbox  occupancy // what the answer says about the inbox
 
-	guarded bool // as far as this Store knows, the inbox has a guard: see guard.go
+	guarded bool  // its inbox has a guard, as far as this Store knows: see guard.go
+	redone  int64 // the latest first claim whose message a repetition has appended, in ms; see unite
 }
 
 // batchesOf groups the copies of one kind by their logs, in the order of drafts. It
@@ -44,17 +45,18 @@ func batchesOf(drafts []*draft, which int) []*batch {
 			batches = append(batches, b)
 		}
 		b.drafts = append(b.drafts, d)
-		b.again = b.again || d.look
+		b.again = b.again || d.look || d.repeated
 	}
 	return batches
 }
 
-// The method store appends the batches, and trims logs that have grown. A single server
-// appends them in their order. A batch becomes a plain transaction, which takes the store
-// half the time of a script, if there is nothing to search for and no membership to
-// check. The ops in the parameter more are sent together with the batches.
-func (s *Store) store(ctx context.Context, batches []*batch, more ...*op.Op) {
-	ops := make([]*op.Op, 0, len(batches)+len(more))
+// The method store appends the batches, in their order on one server, and trims logs
+// that have grown. A batch becomes a plain transaction if there is nothing to search
+// for and no membership to check. That takes the store half the time of a script. The
+// ops in the parameter ahead are sent before them, and those in more behind them.
+func (s *Store) store(ctx context.Context, ahead []*op.Op, batches []*batch, more ...*op.Op) {
+	ops := make([]*op.Op, 0, len(ahead)+len(batches)+len(more))
+	ops = append(ops, ahead...)
 	for _, b := range batches {
 		b.op = b.transaction()
 		if b.scripted() {
@@ -138,7 +140,7 @@ func (b *batch) transaction() *op.Op {
 	steps := [][]any{
 		push,
 		{"lindex", b.log.List(), -1 - len(b.drafts)},
-		{"hmget", b.log.Hash(), "epoch", "base", b.log.Watchers(), "read", "guard"},
+		{"hmget", b.log.Hash(), "epoch", "base", b.log.Watchers(), "read", "guard", "redone"},
 	}
 	return op.Write(b.log.List(), steps...)
 }
@@ -152,11 +154,11 @@ func (b *batch) scripted() bool { return b.again || b.tight || b.guarded || b.lo
 // messages of members, and in an inbox only as many as there are places.
 func (s *Store) appending(b *batch) *op.Op {
 	limits, writers := &s.limits, s.writersOf(b.log)
-	since, sent, first := b.drafts[0].at, b.drafts[0].Sent, false
-	args := make([]any, 0, 16+5*len(b.drafts))
+	since, sent, first, had, at := b.drafts[0].since(), b.drafts[0].Sent, false, int64(0), b.drafts[0].made
+	args := make([]any, 0, 18+5*len(b.drafts))
 	args = append(args, b.log.Watchers(), 0, 0, firstTryLife, writers, b.log.Closed())
 	args = append(append(args, rateArgs(limits.Group)...), rateArgs(limits.GroupMember)...)
-	args = append(args, b.owner())
+	args = append(args, b.owner(), 0, 0)
 	bounded := s.bounded(b.log) && b.which == receiverCopy
 	if bounded {
 		args = s.bound(args)
@@ -166,10 +168,11 @@ func (s *Store) appending(b *batch) *op.Op {
 		if writers != "" {
 			member = strconv.FormatInt(d.From, 10)
 		}
-		since, sent, first = min(since, d.at), min(sent, d.Sent), first || !d.Again
-		args = append(args, d.look, d.key, d.stored, member, b.rated(d))
+		since, sent, first = min(since, d.since()), min(sent, d.Sent), first || !d.Again
+		had, at = max(had, d.had), min(at, d.made)
+		args = append(args, d.search(), d.key, d.stored, member, b.rated(d))
 	}
-	args[1] = since - lookBack.Milliseconds()
+	args[1], args[11], args[12] = since, had, at
 	if first {
 		args[2] = sent
 	}
@@ -219,13 +222,14 @@ func (b *batch) settle() bool {
 func (b *batch) settleTransaction() error {
 	r := b.op.Reply
 	head, _ := r[2].([]any)
-	if len(head) != 5 || op.Text(head[0]) == "" {
+	if len(head) != 6 || op.Text(head[0]) == "" {
 		return fmt.Errorf("log of %s has lost its epoch: %w", b.log.Tag(), ErrUnknown)
 	}
 	epoch, base := rows.ParseEpoch(op.Text(head[0])), op.Integer(head[1])
 	template := b.template(op.Text(head[2]), 0)
 	number := base + op.Integer(r[0]) - int64(len(b.drafts))
 	b.inbox = occupancy{waiting: base + op.Integer(r[0]) - max(base, op.Integer(head[3])), length: op.Integer(r[0]), guarded: op.Text(head[4]) != ""}
+	b.redone = op.Integer(head[5])
 	prev := entry.KeyOf(op.Text(r[1]))
 	for _, d := range b.drafts {
 		number++
@@ -240,6 +244,9 @@ func (b *batch) settleTransaction() error {
 // refusedRole is what append.lua answers for an entry if the role of its sender does not
 // allow to write.
 const refusedRole = "role"
+
+// shortened stands there for an entry that may have been removed from the log.
+const shortened = "gone"
 
 func (b *batch) settleScript() error {
 	r := b.op.Reply
@@ -261,6 +268,14 @@ func (b *batch) settleScript() error {
 		}
 		if number == 0 && prev == refusedRole {
 			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.Group, ErrForbidden)
+			continue
+		}
+		if number == 0 && prev == shortened && b.which == receiverCopy && d.logs[ownCopy] != (logref.Ref{}) {
+			d.gone = true
+			continue
+		}
+		if number == 0 && d.gone {
+			d.err[b.which] = ErrForgotten
 			continue
 		}
 		if err := refusals[prev]; number == 0 && err != nil {

@@ -24,7 +24,7 @@ import (
 func BenchmarkAppendPrivate(b *testing.B) {
 	plenty := limit.Rate{Every: time.Microsecond, Burst: 1 << 40}
 	limits := limit.Limits{Messages: plenty, GroupMember: plenty, Group: plenty, Receivers: plenty}
-	for name, again := range map[string]bool{"first": false, "first-limited": false, "again": true, "again-limited": true} {
+	for _, name := range []string{"first", "first-limited", "claimed", "claimed-limited", "again", "again-limited"} {
 		b.Run(name, func(b *testing.B) {
 			c := Config{URL: storetest.Server.URL(), Registerer: prometheus.NewRegistry()}
 			if strings.HasSuffix(name, "limited") {
@@ -44,13 +44,53 @@ func BenchmarkAppendPrivate(b *testing.B) {
 			for b.Loop() {
 				i := n % len(batch)
 				batch[i] = private(users[n%1000], users[(n*7+1)%1000], fmt.Sprint(n))
-				batch[i].Text, batch[i].Again = text, again
+				batch[i].Text, batch[i].Again, batch[i].Claim = text, strings.HasPrefix(name, "again"), strings.HasPrefix(name, "claimed")
 				if n++; i == len(batch)-1 {
 					stored(b, s, batch...)
 				}
 			}
 			b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/msg")
 		})
+	}
+}
+
+// One operation is one message of a batch of 64, as requests over HTTP or connections have
+// them outstanding: of one account or of 64, each to its own receiver. Each log has as many
+// recent entries.
+func BenchmarkAppendOutstanding(b *testing.B) {
+	for _, how := range []string{"first", "claimed"} {
+		for _, accounts := range []int{1, 64} {
+			for _, recent := range []int{0, 1000} {
+				b.Run(fmt.Sprintf("%s/accounts=%d/recent=%d", how, accounts, recent), func(b *testing.B) {
+					s := dial(b, Config{URL: storetest.Server.URL(), Retention: Retention{Count: 1 << 30}})
+					flush(b, s)
+					users := make([]int64, 128)
+					for i := range users {
+						users[i] = register(b, s, fmt.Sprint("user", i))
+					}
+					batch := make([]Message, 64)
+					send := func(n int, how string) {
+						for i := range batch {
+							batch[i] = private(users[i%accounts], users[64+i], fmt.Sprint(how, n, "-", i))
+							batch[i].Text, batch[i].Claim = strings.Repeat("x", 128), how == "claimed"
+						}
+						stored(b, s, batch...)
+					}
+					for n := range max(1, recent) {
+						send(n, "warm")
+					}
+					before := serverCPU(b, s)
+					n := 0
+					b.ReportAllocs()
+					for b.Loop() {
+						if n++; n%len(batch) == 0 {
+							send(n, how)
+						}
+					}
+					b.ReportMetric((serverCPU(b, s)-before)*1e6/float64(n), "cpu-us/msg")
+				})
+			}
+		}
 	}
 }
 

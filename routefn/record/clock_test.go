@@ -118,7 +118,7 @@ func TestTakenMessageStaysDueWhenTheClockJumpsBack(t *testing.T) {
 	due := scheduled(t, s, soon(alice, bob, "1"), soon(alice, bob, "2"))[1].Due
 	first := take(t, s, alice, "dead")
 	wantIDs(t, first, "1", "2")
-	s.store(t.Context(), batchesOf([]*draft{newDraft(&first[0].Message, 0)}, receiverCopy))
+	s.store(t.Context(), nil, batchesOf([]*draft{newDraft(&first[0].Message, 0)}, receiverCopy))
 	if err := clock.Set(0); err != nil {
 		t.Fatal(err)
 	}

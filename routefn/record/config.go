@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/dedup"
 	"github.com/cim-go/cim/routefn/record/op"
 	"github.com/cim-go/cim/routefn/record/servers"
 	"github.com/cim-go/cim/routefn/role"
@@ -45,6 +46,7 @@ type Config struct {
 	ReplicaTimeout time.Duration // must be less than ReadTimeout; zero: half of it
 
 	Retention Retention
+	IDs       dedup.Config // how long ids of messages are remembered
 	Limits    limit.Limits // zero: none
 	Rules     role.Rules   // zero: nothing depends on a role in the system
 	Devices   int          // the largest number of devices of one user; zero: 32
@@ -78,7 +80,7 @@ func (c Config) check() error {
 	if c.Devices < 1 {
 		return fmt.Errorf("a user cannot have %d devices", c.Devices)
 	}
-	return nil
+	return c.IDs.Check()
 }
 
 // db returns the part of the configuration that package op needs.

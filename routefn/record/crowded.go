@@ -50,7 +50,7 @@ func (s *Store) refuseCrowded(drafts []*draft, list []*ownInbox) {
 		}
 	}
 	for _, d := range drafts {
-		if full[d.From] && d.Group == 0 && d.err[receiverCopy] == nil && (!d.look || d.claimed) {
+		if full[d.From] && d.Group == 0 && d.err[receiverCopy] == nil && d.had == 0 {
 			d.err[receiverCopy] = fmt.Errorf("inbox of %d: %w", d.From, ErrOwnInboxFull)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/contacts"
+	"github.com/cim-go/cim/routefn/record/dedup"
 	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/erasure"
 	"github.com/cim-go/cim/routefn/record/invite"
@@ -53,7 +54,7 @@ func (s *Store) measure(r prometheus.Registerer) error {
 // newStore returns a Store that sends its operations by db, and closes db.
 func newStore(cfg Config, db *op.DB) *Store {
 	s := &Store{
-		DB: db, Queue: queue.New(db), memory: memory.New(db.Topology), later: delayed.New(db), reports: reports.New(db),
+		DB: db, Queue: queue.New(db), ids: dedup.New(cfg.IDs), memory: memory.New(db.Topology), later: delayed.New(db), reports: reports.New(db),
 		retention: cfg.Retention, limits: cfg.Limits, rules: cfg.Rules, devices: cfg.Devices, log: cfg.Logger,
 		unfetched: newUnfetched(),
 	}

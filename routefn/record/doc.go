@@ -5,6 +5,7 @@
 // # Packages
 //
 //	record     what is kept, and what may happen to it
+//	├─ dedup  ids of messages, which show repetitions
 //	├─ accounts  names, ids and credentials of users, wrong passwords
 //	├─ contacts relations between users: contacts, blocks, consent
 //	├─ invite  invitations to groups
@@ -44,11 +45,11 @@
 //
 //	a message is appended              append.go, batch.go; lua/append.lua
 //	an entry gets its number           append.go; lua/append.lua; see Numbers below
-//	a repeated message is recognised   repeat.go, claim; lua/claim.lua, append.lua, find.lua. Before that, a node marks it
+//	a repeated message is recognised   repeat.go; folder dedup; lua/append.lua, find.lua. Before that, a node marks it
 //	                                   (../../node/forward/ids.go). If it was stored twice nevertheless, it is shown once,
 //	                                   because a history has its key: ../../client/receive.go, deliver; for CIM's clients
 //	                                   ../../node/cim/catchup.go, has; in the browser ../web/page/history.js, has
-//	a sender's rate is kept            rate.go; lua/rate.lua, claim.lua, charge.lua; a group's: lua/rates.lua, append.lua
+//	a sender's rate is kept            rate.go; lua/rate.lua, charge.lua; a group's: lua/rates.lua, append.lua
 //	a sender meets a receiver          meet.go; lua/meet.lua
 //	an inbox is full                   full.go, crowded.go; lua/room.lua, contact.lua, fetched.lua, append.lua
 //	a message is not wanted            guard.go; contacts/lua/guard.lua; lua/append.lua, recall.lua
@@ -151,8 +152,8 @@
 //	  logins                inbox: the last login of each device and its chains of refresh tokens, one device a line, see
 //	                        logins.lua; issue.lua, refresh.lua, read by sessions.lua, revoke.lua
 //	  floor, cur:           inbox: the highest closed number, and the cursor, of all forgotten devices; forget.lua
-//	  rate                  inbox: the user's budget of messages, see rate.go; written and read by Append, claim.lua,
-//	                        charge.lua, token.lua
+//	  rate                  inbox: the user's budget of messages, see rate.go; written and read by Append, charge.lua,
+//	                        token.lua
 //	  rate:groups, rate:pulls, rate:reports  inbox: the user's budgets of groups made, of pulls and of reports; token.lua
 //	  rate:refreshes        inbox: the user's budget of refreshes; refresh.lua
 //	  receivers             inbox: the user's budget of new receivers; meet.lua
@@ -169,7 +170,9 @@
 //	  again                 inbox: when it was made again after a loss, in ms by the store's clock; make.lua, read by open.lua
 //	                        and refresh.lua
 //	  imported              when something was last imported behind other entries, in ms by its server's clock; import.lua,
-//	                        read by append.lua, claim.lua
+//	                        read by append.lua
+//	  redone                the time of the latest first claim whose message a repetition has appended, in ms; append.lua,
+//	                        read by Append
 //	  import                inbox of an earlier version: where the listing of its devices goes on; open.lua, tidy.lua
 //	  last                  inbox: node of the user's last session; open.lua, read by IssueNumber
 //	  groups                inbox: the user's groups, one id a line; settle.lua, enlist.lua, read by Groups, ack.lua, open.lua
@@ -211,8 +214,8 @@
 //	                        MayAdd
 //	cim:{USER}:u    hash    how many messages of whom wait in an inbox, once many do, see room.lua; append.lua, trim.lua.
 //	                        It lives as long after its last change as an entry is kept
-//	cim:{USER}:i:ID string  a claim: a hash of the receiver and the text for which the user's id of a message stands;
-//	                        claim.lua writes and reads it. Five minutes to live, 150 bytes
+//	cim:{USER}:ids:N hash   the claims of a generation: see package dedup. It lives twice Config.IDs.Keep, for N, which is
+//	                        the time by that length. Append, rotate.lua, release.lua
 //	cim:{LOG}:imported string which messages were imported into the log, eight bytes each; import.lua writes and reads it
 //	cim:{LOG}:m     zset    group: its members, names by ids; change.lua, fill.lua, read by Members and Groups. The hash decides who
 //	                        is a member. This set has an order, for pages, and is not used in a send or a pull
@@ -326,27 +329,24 @@
 // this process is used, not even to bound the search for repetitions. The only exception
 // is that the clock of the process, too, must say that an entry is too old before it is
 // removed for its age (Store.trim). If the store's own clock jumps, the times of entries
-// jump, too. For five minutes that may shorten the search for repetitions to 16 entries.
+// jump, too, and repetitions may not be found.
 //
 // # Repetitions
 //
 // An id of a sender stands for one message, to one receiver or group, with one text. A
-// repetition of the message gets the position of the first one. Another message under the
-// same id gets ErrIDReused. This holds for messages marked Again and for delayed
-// messages, for five minutes and 1,000 entries of a log (Store.claim). A first try is
-// stored without a search, because a search costs eight times as much. Nodes mark the
-// messages whose ids may not be new.
+// repetition gets the position of the first one, and another message gets ErrIDReused. See
+// the tests of conformRepeats, and those in claim_test.go for what comes between:
 //
-// Append searches in two places. Before it writes anything, it searches the ids that the
-// sender has used, in the sender's slot. In the step that appends, it searches the log to
-// which the message goes. Each implementation must pass the tests of conformRepeats.
+//	two routes claim an id             the second searches, appends, and leaves the mark redone. The first, however long it is
+//	                                   paused, sees the mark and takes its own entry back (unite)
+//	a route dies after its claim       the repetition stores the message, and moves the claim's time
+//	a node's first try loses its note  the repetition is marked Again, and is searched for 5 minutes back
+//	a failover loses a claim           with Config.Replicas, a claim is awaited before its message is sent, so none is lost
+//	a log is shortened                 the own copy decides. Without one, ErrForgotten says that nobody knows
+//	ids are forgotten                  a request with the time of its first try gets ErrForgotten, and another is new
 //
-// The system may pause a route before it stores a first try. It would then store the
-// first try after another route has stored the repetition. So a node says when it sent a
-// message, by the store's clock. After 5 s, a first try is not stored any more
-// (firstTryLife). If somebody joined the group within these 5 s, Append searches for the
-// message, too. So a new member is not shown a message that was stored before the
-// joining.
+// A first try of a node is not stored later than 5 s after its sending (firstTryLife). If
+// somebody joined the group meanwhile, it is searched for: they are shown nothing older.
 //
 // # Replicas
 //
@@ -378,15 +378,13 @@
 //
 // # Costs
 //
-// The first try of a private message is stored by MULTI, and costs Redis 7 to 10 us of
-// CPU. If its receiver's inbox has a guard, a script stores it. A message marked Again is
-// also stored by a script, which costs 60 to 110 us. Both figures are for both copies,
-// 128 bytes of text, batches of 100 among 1,000 users, and redis-server 7.0. Each script
-// looks back at some 50 entries per log. The search for the sender's ids takes 20 to 30
-// us of its time. BenchmarkAppendPrivate measures it. A message to everyone takes 5 us.
-// While nodes enter everyone's group, it takes 0.5 us more for each message of the last
-// two seconds: BenchmarkAppendEveryone. A group's message in a batch takes 6 to 7 us,
-// with 10 members and with 10,000: BenchmarkAppendGroup.
+// A private message is stored by MULTI. If its receiver's inbox has a guard, a script
+// stores it. It costs Redis 7 to 8 us of CPU with the note of its id. If the id is claimed
+// before, it costs 1 us more. A repetition is stored by a script and costs 60 to 110 us.
+// That is for both copies, 128 bytes of text and batches of 100: BenchmarkAppendPrivate. A
+// message to everyone takes 5 us. While nodes enter everyone's group, it takes 0.5 us
+// more for each message of the last two seconds: BenchmarkAppendEveryone. A group's
+// message in a batch takes 6 to 7 us, with 10 members and with 10,000: BenchmarkAppendGroup.
 //
 // Entering a group takes 4 to 6 us. If the node holds the group already and only asks
 // about a user, it takes 1 us. A renewal takes 7.5 us. BenchmarkEnter measures these.

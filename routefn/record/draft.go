@@ -1,12 +1,14 @@
 package record
 
 import (
+	"cmp"
 	"crypto/sha256"
-	"encoding/hex"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/dedup"
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/logref"
 )
@@ -29,9 +31,30 @@ type draft struct {
 	copy   [copies]*Copy
 	err    [copies]error
 
-	look     bool // search for the message before storing it: it, or one sent with it, is marked Again
-	claimed  bool // the id of the message stood for no other one before: see claim
+	look     bool // it is searched for before it is stored: it is marked Again, or its id is known
 	repeated bool // the message was found in a log
+
+	made  int64        // time of the claim, as at was first
+	claim *dedup.Claim // of its id, at the index place; nil: there is none
+	place int
+	had   int64 // when its id was claimed before, in ms; zero: it was not known
+	fresh bool  // the claim is the first one of its id
+	gone  bool  // its receiver's log was shortened since the claim, so only the own copy can show that it was stored
+	twice bool  // it was stored, although its id turned out to be known
+}
+
+// The method claims reports whether the draft's id is claimed before it is stored.
+func (d *draft) claims() bool { return d.Again || d.Claim }
+
+// The method stands reports whether the entry of the draft has another time than the claim.
+func (d *draft) stands() bool { return d.look && d.at != cmp.Or(d.had, d.made) }
+
+// The method since returns the time in ms back to which the draft is searched for.
+func (d *draft) since() int64 {
+	if d.had != 0 && !d.taken {
+		return d.had - apart
+	}
+	return d.at - lookBack.Milliseconds()
 }
 
 // newDraft encodes a message. The time of its entry is now, or for a delayed message, the
@@ -53,6 +76,7 @@ func newDraft(m *Message, now int64) *draft {
 			d.logs[ownCopy] = logref.Ref{User: m.From}
 		}
 	}
+	d.made = d.at
 	var err error
 	d.key, d.stored, err = entry.Encode(m.From, m.ID, &proto.Entry{
 		FromName: m.FromName, To: m.To, Group: m.Group, Time: d.at, Text: m.Text, Confirm: m.Confirm,
@@ -123,7 +147,7 @@ func (m *Message) same(e *proto.Entry) bool {
 
 // The function content returns a hash of the message's receiver or group and its text.
 // A claim stores it. Messages of one id with equal content count as the same message.
-func (m *Message) content() string {
+func (m *Message) content() uint64 {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", m.To, m.Group, m.Text))
-	return hex.EncodeToString(sum[:8])
+	return binary.BigEndian.Uint64(sum[:])
 }

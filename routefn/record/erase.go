@@ -62,9 +62,27 @@ func (s remains) Remove(ctx context.Context, user int64) error {
 	if err := s.reports.Erase(ctx, user); err != nil {
 		return err
 	}
+	if err := s.forgetIDs(ctx, user); err != nil {
+		return err
+	}
 	had, err := s.SystemRole(ctx, user)
 	if err != nil || had == role.User {
 		return err
 	}
 	return s.SetSystemRole(ctx, user, role.User)
+}
+
+// forgetIDs removes the ids of the user's messages.
+func (s remains) forgetIDs(ctx context.Context, user int64) error {
+	now, err := s.Time(ctx)
+	if err != nil {
+		return err
+	}
+	step := []any{"unlink"}
+	for _, key := range s.ids.Keys(user, now) {
+		step = append(step, key)
+	}
+	o := op.Write(step[1].(string), step)
+	s.Accept(ctx, "erase", o)
+	return o.Err
 }

@@ -65,6 +65,9 @@ var (
 	// ErrIDReused is returned for a message if its sender has used its id for another
 	// message, with another receiver or another text. The earlier message stays.
 	ErrIDReused = errors.New("id was used for another message")
+	// ErrForgotten is returned for a message that was first sent so long ago that nobody
+	// knows any more whether it is stored. This call stored nothing.
+	ErrForgotten = errors.New("too long ago to know whether it is stored")
 	// ErrLimited is returned if a rate of Config.Limits is used up. The call stored
 	// nothing, and the same call succeeds later. The error has a method Wait, which
 	// returns how long to wait.

@@ -170,7 +170,7 @@ func TestDeathInTheMiddleOfFiring(t *testing.T) {
 	for name, until := range map[string]func(*testing.T, *Store, []Delayed){
 		"after taking": func(*testing.T, *Store, []Delayed) {},
 		"after the receiver's copy": func(t *testing.T, s *Store, list []Delayed) {
-			s.store(t.Context(), batchesOf([]*draft{newDraft(&list[0].Message, 0)}, receiverCopy))
+			s.store(t.Context(), nil, batchesOf([]*draft{newDraft(&list[0].Message, 0)}, receiverCopy))
 		},
 		"after appending one": func(t *testing.T, s *Store, list []Delayed) { appendAll(t, s, list[:1]) },
 		"before removing":     func(t *testing.T, s *Store, list []Delayed) { appendAll(t, s, list) },

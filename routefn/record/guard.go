@@ -25,8 +25,8 @@ import (
 // was refused, the own copy loses its text, too. That happens once for each pair of users,
 // because the Store remembers the pair.
 
-// refusals has the error for each reason that guard.lua returns.
-var refusals = map[string]error{"blocked": ErrBlocked, "contacts": ErrContactsOnly}
+// refusals has the error for each reason that a script returns.
+var refusals = map[string]error{"blocked": ErrBlocked, "contacts": ErrContactsOnly, shortened: ErrForgotten}
 
 func unwanted(err error) bool { return errors.Is(err, ErrBlocked) || errors.Is(err, ErrContactsOnly) }
 
@@ -73,7 +73,7 @@ func (s *Store) recall(ctx context.Context, receivers []*batch) {
 	var of []*batch
 	for _, b := range receivers {
 		if b.anyStored() && b.op.Script == nil && b.inbox.guarded {
-			ops, of = append(ops, s.recalling(b)), append(of, b)
+			ops, of = append(ops, s.judging(b, recallStored)), append(of, b)
 		}
 	}
 	s.Accept(ctx, "recall", ops...)
@@ -95,16 +95,36 @@ func (b *batch) anyStored() bool {
 	return false
 }
 
-// append.lua has an argument that says whether to search for an entry. With the value
-// recallNow, it checks an entry that was stored after the guard was set.
-const recallNow = "2"
+// These say what append.lua does to an entry.
+const (
+	appendNew    = "0"
+	searchFirst  = "1"
+	recallStored = "2"
+	uniteStored  = "3"
+	searchKnown  = "4"
+)
 
-// recalling returns the op that checks the stored messages of a batch.
-func (s *Store) recalling(b *batch) *op.Op {
+// The method search returns what append.lua does to the entry of a draft.
+func (d *draft) search() string {
+	switch {
+	case d.gone:
+		return uniteStored
+	case d.had != 0 && !d.taken:
+		return searchKnown
+	case d.look, d.repeated:
+		return searchFirst
+	default:
+		return appendNew
+	}
+}
+
+// judging returns the op that checks the stored messages of a batch. The parameter what is
+// recallStored or uniteStored.
+func (s *Store) judging(b *batch, what string) *op.Op {
 	o := s.appending(b)
 	o.Args[2] = 0 // the op is no first try any more
 	for i := len(o.Args) - 5*len(b.drafts); i < len(o.Args); i += 5 {
-		o.Args[i] = recallNow
+		o.Args[i] = what
 	}
 	return o
 }

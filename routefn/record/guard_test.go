@@ -239,10 +239,10 @@ func befriend(t testing.TB, s *Store, a, b int64) {
 	must(t, s.AcceptContact(t.Context(), b, a))
 }
 
-// A private message takes 10 commands, and 24 take two more with limits. So it is if the
+// A private message takes 11 commands, and 24 take two more with limits. So it is if the
 // receiver has contacts.
 func TestConsentCostsNoCommands(t *testing.T) {
-	for want, limits := range map[int]limit.Limits{240: {}, 242: limit.Default()} {
+	for want, limits := range map[int]limit.Limits{264: {}, 266: limit.Default()} {
 		s := dial(t, Config{URL: storetest.Server.URL(), Limits: limits})
 		flush(t, s)
 		alice, bob := register(t, s, "alice"), register(t, s, "bob")

@@ -97,3 +97,11 @@ var (
 // nameKey and idKey return the keys of package accounts.
 func nameKey(name string) string { return "cim:name:" + name }
 func idKey(user int64) string    { return fmt.Sprint("cim:id:", user) }
+
+// forgetIDs makes the store forget which ids a user has used.
+func forgetIDs(t testing.TB, s *Store, user int64) {
+	t.Helper()
+	if err := (remains{s}).forgetIDs(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -17,12 +17,11 @@ const mostReceivers = 2000
 //
 // While much of the sender's budget of new receivers is left, the pipeline that stores
 // the message also asks the server. If little is left, the server decides before the
-// message is stored. It also does so if the Store must ask it about repetitions anyway.
+// message is stored.
 type meeting struct {
 	from      int64
 	receivers []int64
 	seen      int64 // the budget as it was when this Store saw it last, us; zero: not known
-	look      bool  // the Store also asks the sender's slot about repetitions
 	op        *op.Op
 }
 
@@ -52,10 +51,9 @@ func (s *Store) meetingsOf(drafts []*draft, nowMs int64) (beside, before []*meet
 			list = append(list, m)
 		}
 		m.receivers = append(m.receivers, d.To)
-		m.look = m.look || d.look
 	}
 	for _, m := range list {
-		if m.op = m.script(s.limits.Receivers); !m.look && surely(s.limits.Receivers, m.seen, nowMs*1000, len(m.receivers)) {
+		if m.op = m.script(s.limits.Receivers); surely(s.limits.Receivers, m.seen, nowMs*1000, len(m.receivers)) {
 			beside = append(beside, m)
 		} else {
 			before = append(before, m)

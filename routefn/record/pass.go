@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -30,6 +31,46 @@ func (p *Pass) op(taken []charge) *op.Op {
 	o := logref.Ref{User: p.User}.HashScript(tokenScript, args...)
 	o.Write = false
 	return o
+}
+
+// read returns an op that reads the user's budget of messages, and what a pass is judged by.
+// It costs the store a third of the script. If there is no pass, it reads the budget alone.
+func (p *Pass) read(user int64) *op.Op {
+	hash := logref.Ref{User: user}.Hash()
+	if p == nil {
+		return op.Read(hash, []any{"hmget", hash, rateField})
+	}
+	return op.Read(hash, []any{"hmget", hash, rateField, "out:" + p.Device, "out"})
+}
+
+// budgetIn returns the budget that an op of the method read has read. A user who has sent
+// nothing yet has a budget that was full long ago.
+func budgetIn(o *op.Op) string {
+	fields, _ := o.Reply[0].([]any)
+	return cmp.Or(op.Text(fields[0]), "1")
+}
+
+// sufficient reports whether the answer to read is enough to judge a pass. If a device without
+// cursors was logged out, the script must look whether this one has cursors.
+func sufficient(o *op.Op) bool {
+	out, _ := o.Reply[0].([]any)
+	return len(out) == 3 && (out[1] != nil || out[2] == nil)
+}
+
+// verdict returns ErrVoid if the pass does not count at the time now, in ms by the store's
+// clock, or nil. The op is answered, and was made by read or by op.
+func (p *Pass) verdict(o *op.Op, now int64) error {
+	if o.Script != nil {
+		return refusalOf(o)
+	}
+	out, _ := o.Reply[0].([]any)
+	switch {
+	case out[1] != nil && p.Number <= op.Integer(out[1]):
+		return fmt.Errorf("%w: void", ErrVoid)
+	case now >= p.Expires:
+		return fmt.Errorf("%w: expired", ErrVoid)
+	}
+	return nil
 }
 
 // refusalOf returns ErrVoid if the op's script answered that the pass is void, or nil.
@@ -141,6 +182,16 @@ func passOf(ctx context.Context) *judgedPass {
 // on the result. See also Judge.
 func WithPass(ctx context.Context, p Pass) context.Context {
 	return op.WithGuard(ctx, &judgedPass{Pass: p})
+}
+
+// TakePass returns a context whose calls need no pass, and the pass that ctx has, for
+// Message.Pass. The pass is nil if ctx has none. A charge of ctx is lost.
+func TakePass(ctx context.Context) (context.Context, *Pass) {
+	p := passOf(ctx)
+	if p == nil {
+		return ctx, nil
+	}
+	return op.WithGuard(ctx, nil), &p.Pass
 }
 
 // Judge returns ErrVoid if the context has a pass and the pass is void, or the store's

@@ -90,27 +90,16 @@ type cost struct {
 	op     *op.Op // nil if the messages are owed
 }
 
-// costsOf returns the costs of drafts that are first tries. The costs in the result costs
-// are taken from the budgets when the messages are stored. Those in the result exact are
-// taken before that, if the budgets have enough. If a sender has first tries and
-// repetitions in one call, the store searches for all of these messages. The reason is
-// that claim takes from the budget, too, and no message may overtake another.
+// costsOf returns the costs of drafts whose ids were not known before. The costs in the
+// result costs are taken from the budgets when the messages are stored. Those in the
+// result exact are taken before that, if the budgets have enough.
 func (s *Store) costsOf(drafts []*draft, nowMs int64) (costs, exact []*cost) {
 	if !s.limits.Messages.On() {
 		return nil, nil
 	}
-	looks := make(map[int64]bool)
-	for _, d := range drafts {
-		if d.look && !d.taken {
-			looks[d.From] = true
-		}
-	}
 	of := make(map[int64]*cost)
 	for _, d := range drafts {
-		if d.err[receiverCopy] != nil || d.taken {
-			continue
-		}
-		if d.look = d.look || looks[d.From]; d.look {
+		if d.err[receiverCopy] != nil || d.taken || d.had != 0 {
 			continue
 		}
 		c := of[d.From]
@@ -157,14 +146,6 @@ func (s *Store) take(c *cost) *op.Op {
 	args := append([]any{rateField, len(c.drafts), 1}, rateArgs(c.rate)...)
 	c.op = logref.Ref{User: c.from}.HashScript(chargeScript, append(args, c.count)...)
 	return c.op
-}
-
-// owing returns a cost of no messages if something is owed to a sender's budget.
-func (s *Store) owing(from int64) []*cost {
-	if b, _ := s.budgets.Get(from); b.owed <= 0 {
-		return nil
-	}
-	return []*cost{{from: from, rate: s.limits.Messages}}
 }
 
 // settleOwed returns how many messages are owed to a sender's budget. The caller adds them.

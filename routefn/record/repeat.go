@@ -7,27 +7,26 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cim-go/cim/proto"
-	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/dedup"
 	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/entry"
-	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// lookBack is how far back a log is searched for a repeated message. It is short because
-// senders over HTTP mark every message Again. So most searches find nothing, and a script
-// takes 0.5 us for each entry that it reads. If a sender repeats a message later than
-// lookBack, perhaps after a restart of the application, the message is stored twice.
-// Clients show it once, because their history has its key.
+// lookBack is how far back a message is searched for that is marked Again and whose id is
+// not known. Its first try may have been stored although its id was not. A script takes
+// 0.5 us for each entry that it reads.
 const lookBack = 5 * time.Minute
 
-// firstTryLife is how old a first try may be when it is stored, in ms. A first try is a
-// message that is not marked Again, and its age counts from when a node sent it. A node
-// gives up a request after 3 s, and sends it again with every message marked Again. So an
-// older first try is from a route that was paused, and its message may be stored already.
-// If it were stored a second time, a user who has joined the group in between could read
-// it.
+// apart is by how many ms the entry of a message may be older than the claim of its id.
+// Both have the time of the route that stored it, and clocks of routes differ a little.
+const apart = 10_000
+
+// firstTryLife is for how long a first try may be stored after a node has sent it, in ms.
+// A node gives up a request after 3 s and sends it again with every message marked Again.
+// So a first try that comes later is from a route that was paused, and its message may be
+// stored already. It would be stored twice, perhaps after the joining of a user who must
+// not see it.
 //
 // In the log of a group, append.lua also compares with the clock of the group's server.
 // In a Cluster that clock may differ from the store's by more than firstTryLife. Then
@@ -58,70 +57,88 @@ func refuseLate(drafts []*draft, now int64) {
 	}
 }
 
-// The method claim checks for each draft marked Again whether its id stands for another
-// message. Such a draft gets ErrIDReused. claim searches in three places. The first is
-// the sender's inbox, within lookBack and 1,000 entries. The second is the claims of the
-// sender's ids, which last for lookBack, for messages to any receiver. The third is the
-// sender's pending delayed messages. The log to which a draft goes is searched later,
-// when the draft is appended.
+// claim has ids of one sender that are claimed: before their messages are stored, or with
+// messages whose ids are new as far as anybody knows.
+type claim struct {
+	from    int64
+	drafts  []*draft
+	ids     *dedup.Claim
+	ops     []*op.Op // all that were sent
+	pending *op.Op   // reads the sender's delayed messages with these ids; nil for a note
+	head    *op.Op   // reads what the sender's pass is judged by, and the budget; nil: that is not needed
+}
+
+// claimsOf returns the claims of the drafts that are chosen, one for each sender and pass.
+func (s *Store) claimsOf(drafts []*draft, now int64, note bool, chosen func(*draft) bool) []*claim {
+	var claims []*claim
+	of := make(map[Pass]*claim)
+	for _, d := range drafts {
+		if d.err[receiverCopy] != nil || !chosen(d) {
+			continue
+		}
+		by := Pass{User: d.From}
+		if d.Pass != nil {
+			by = *d.Pass
+		}
+		c := of[by]
+		if c == nil {
+			c = &claim{from: d.From, ids: s.ids.Claim(d.From, now, note)}
+			of[by] = c
+			claims = append(claims, c)
+		}
+		d.claim, d.place = c.ids, len(c.drafts)
+		c.drafts = append(c.drafts, d)
+		c.ids.Add(d.ID, dedup.Use{Content: d.content(), At: d.at})
+		if d.First != 0 {
+			c.ids.AskOldest()
+		}
+	}
+	for _, c := range claims {
+		c.ops = append(c.ops, c.ids.Make())
+	}
+	return claims
+}
+
+// claim claims the ids of drafts that may be repetitions, and judges the passes of their
+// senders. It blocks until Config.Replicas have the claims. A draft whose id stands for
+// another message, also for a delayed one that is pending, gets ErrIDReused. A draft gets
+// ErrForgotten if its first try was so long ago that its id may be forgotten. Drafts that
+// are marked Again are searched for anyway, and their claims do not wait for replicas.
 //
-// If a search fails, all drafts of that sender get ErrUnavailable, because no message may
-// overtake an earlier one.
+// If the claim of a draft's id is the first one, the message is in no log, and is stored
+// without a search, unless it is marked Again. Otherwise it may be in its logs, and is
+// searched for when it is appended.
 //
-// In the same pipelines it runs the ops in the parameters exact, meetings and crowded.
-// They, too, must be decided before anything is stored.
-func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meetings []*meeting, crowded []*ownInbox) {
-	if len(exact) == 0 && len(meetings) == 0 && len(crowded) == 0 && !slices.ContainsFunc(drafts, func(d *draft) bool { return d.look }) {
+// If it is not known whether a sender's ids are claimed, all drafts of that sender get
+// ErrUnavailable, because none may overtake another.
+func (s *Store) claim(ctx context.Context, drafts []*draft, now int64) {
+	if !slices.ContainsFunc(drafts, (*draft).claims) {
 		return
 	}
 	refuseTwins(drafts)
-	var claims []*claim
-	of := make(map[int64]*claim)
-	for _, d := range drafts {
-		if !d.look || d.err[receiverCopy] != nil {
-			continue
-		}
-		c := of[d.From]
-		if c == nil {
-			c = &claim{from: d.From}
-			of[d.From] = c
-			claims = append(claims, c)
-		}
-		c.drafts = append(c.drafts, d)
-	}
+	claims := s.claimsOf(drafts, now, false, (*draft).claims)
+	ops := make([]*op.Op, 0, 3*len(claims))
 	for _, c := range claims {
-		exact = append(exact, s.owing(c.from)...)
-	}
-	ops := make([]*op.Op, 0, 2*len(claims)+len(exact)+len(meetings))
-	for _, c := range exact {
-		ops = append(ops, s.take(c))
-	}
-	for _, c := range claims {
-		c.take, c.pending = c.script(s.limits.Messages), c.read()
-		ops = append(ops, c.take, c.pending)
-	}
-	for _, m := range meetings {
-		ops = append(ops, m.op)
-	}
-	for _, own := range crowded {
-		ops = append(ops, own.trim)
-	}
-	s.Run(ctx, "claim", ops...)
-	s.granted(exact)
-	refused := s.settleMeetings(meetings)
-	for _, d := range drafts {
-		if err := refused[pair{d.From, d.To}]; err != nil && d.Group == 0 && d.err[receiverCopy] == nil {
-			d.err[receiverCopy] = err
+		c.pending = c.read()
+		c.ops = append(c.ops, c.pending)
+		if p := c.drafts[0].Pass; p != nil || s.limits.Messages.On() {
+			c.head = p.read(c.from)
+			c.ops = append(c.ops, c.head)
 		}
+		ops = append(ops, c.ops...)
 	}
-	defer s.refuseCrowded(drafts, crowded)
+	run := s.Run
+	if slices.ContainsFunc(drafts, func(d *draft) bool { return d.Claim }) {
+		run = s.Accept
+	}
+	run(ctx, "claim", ops...)
+	s.claimed(ctx, claims, now)
 	for _, c := range claims {
-		err := errors.Join(c.take.Err, c.pending.Err)
+		err := c.failed()
 		if err == nil {
-			err = c.settle()
+			err = c.settle(now)
 		}
 		if err == nil {
-			s.noteBudget(c.from, op.Text(c.take.Reply[len(c.take.Reply)-1]))
 			continue
 		}
 		if errors.Is(err, ErrUnknown) { // no draft is in any log yet
@@ -135,43 +152,38 @@ func (s *Store) claim(ctx context.Context, drafts []*draft, exact []*cost, meeti
 	}
 }
 
-// refuseTwins refuses a draft marked Again if an earlier draft of the same call has the
-// same id and another content.
-func refuseTwins(drafts []*draft) {
-	first := make(map[string]*draft, len(drafts))
-	for _, d := range drafts {
-		switch twin := first[d.key]; {
-		case twin == nil:
-			first[d.key] = d
-		case d.look && d.err[receiverCopy] == nil && d.content() != twin.content():
-			d.err[receiverCopy] = ErrIDReused
+// failed returns the errors of the ops, or nil.
+func (c *claim) failed() (err error) {
+	for _, o := range c.ops {
+		err = errors.Join(err, o.Err)
+	}
+	return err
+}
+
+// claimed sends what must follow the claims. It reads what known ids stand for, and begins a
+// new generation where there are many ids. It has the store judge passes by the script if
+// that is needed.
+func (s *Store) claimed(ctx context.Context, claims []*claim, now int64) {
+	var ops []*op.Op
+	for _, c := range claims {
+		if c.failed() != nil {
+			continue
+		}
+		if o := c.ids.First(); o != nil {
+			ops, c.ops = append(ops, o), append(c.ops, o)
+		}
+		if c.ids.Full() {
+			ops = append(ops, s.ids.Rotate(c.from, now))
+		}
+		if c.head != nil {
+			s.noteBudget(c.from, budgetIn(c.head))
+		}
+		if p := c.drafts[0].Pass; c.head != nil && p != nil && !sufficient(c.head) {
+			c.head = p.op(nil)
+			ops, c.ops = append(ops, c.head), append(c.ops, c.head)
 		}
 	}
-}
-
-// A claim has the drafts of one sender that may be repetitions, and the two ops that
-// check their ids.
-type claim struct {
-	from          int64
-	drafts        []*draft
-	take, pending *op.Op
-}
-
-func claimKey(from int64, id string) string { return logref.Ref{User: from}.Key("i:" + id) }
-
-// script returns the op that claims the ids, in the slot of the sender's inbox.
-func (c *claim) script(messages limit.Rate) *op.Op {
-	since := c.drafts[0].at
-	l := logref.Ref{User: c.from}
-	o := &op.Op{Key: l.List(), Script: claimScript, Keys: []string{l.List(), l.Hash()}, Args: []any{0, lookBack.Milliseconds()}, Write: true}
-	o.Args = append(o.Args, rateArgs(messages)...)
-	for _, d := range c.drafts {
-		since = min(since, d.at)
-		o.Keys = append(o.Keys, claimKey(c.from, d.ID))
-		o.Args = append(o.Args, d.key, d.content(), !d.taken)
-	}
-	o.Args[0] = since - lookBack.Milliseconds()
-	return o
+	s.Run(ctx, "claim", ops...)
 }
 
 // read returns the op that reads the sender's pending delayed messages with these ids.
@@ -183,32 +195,48 @@ func (c *claim) read() *op.Op {
 	return delayed.Read(c.from, keys)
 }
 
-// settle reads the answers. A draft whose id stands for another message gets ErrIDReused.
-// A draft whose id stood for no message becomes claimed.
-func (c *claim) settle() error {
+// settle reads the answers.
+func (c *claim) settle(now int64) error {
 	pending, _ := c.pending.Reply[0].([]any)
-	if len(c.take.Reply) != 3*len(c.drafts)+1 || len(pending) != len(c.drafts) {
-		return fmt.Errorf("%w: claim answered %d values for %d ids", ErrUnavailable, len(c.take.Reply), len(c.drafts))
+	if len(pending) != len(c.drafts) {
+		return fmt.Errorf("%w: claim answered %d values for %d ids", ErrUnavailable, len(pending), len(c.drafts))
+	}
+	c.ids.Second()
+	var refused error
+	if p := c.drafts[0].Pass; p != nil {
+		refused = p.verdict(c.head, now)
 	}
 	for i, d := range c.drafts {
-		had, found, wait := op.Text(c.take.Reply[3*i]), op.Text(c.take.Reply[3*i+1]), op.Integer(c.take.Reply[3*i+2])
-		if wait > 0 {
-			d.err[receiverCopy] = limited(wait)
-			continue
-		}
-		d.claimed = had == "" && found == ""
-		if had != "" && had != d.content() {
+		had, known := c.ids.Had(i)
+		d.fresh = c.ids.Fresh(i)
+		switch {
+		case refused != nil:
+			d.err[receiverCopy] = refused
+		case known && had.Content != d.content(), !d.repeats([]byte(op.Text(pending[i]))):
 			d.err[receiverCopy] = ErrIDReused
-			continue
-		}
-		if _, encoded, err := proto.SplitStored([]byte(found)); err == nil && !d.repeats(encoded) {
-			d.err[receiverCopy] = ErrIDReused
-		}
-		if !d.repeats([]byte(op.Text(pending[i]))) {
-			d.err[receiverCopy] = ErrIDReused
+		case known:
+			d.had, d.look = had.At, true
+		case !d.fresh: // it was released meanwhile
+			d.err[receiverCopy] = ErrUnavailable
+		case d.First != 0 && d.First < c.ids.Oldest():
+			d.err[receiverCopy] = ErrForgotten
 		}
 	}
 	return nil
+}
+
+// refuseTwins refuses a draft marked Again if an earlier draft of the same call has the
+// same id and another content.
+func refuseTwins(drafts []*draft) {
+	first := make(map[string]*draft, len(drafts))
+	for _, d := range drafts {
+		switch twin := first[d.key]; {
+		case twin == nil:
+			first[d.key] = d
+		case d.claims() && d.err[receiverCopy] == nil && d.content() != twin.content():
+			d.err[receiverCopy] = ErrIDReused
+		}
+	}
 }
 
 // repeats reports whether an encoded entry is the same message as the draft. It also
@@ -219,15 +247,98 @@ func (d *draft) repeats(encoded []byte) bool {
 	return len(encoded) == 0 || err != nil || d.same(e)
 }
 
-// release deletes the claims of drafts that were refused for good, so that their senders
-// can use the ids for other messages. errOf returns the error of the draft with the index
-// i. If the deleting fails, the claims expire.
-func (s *Store) release(ctx context.Context, drafts []*draft, errOf func(i int) error) {
+// notes returns claims that are sent together with first tries, ahead of them. Nobody waits
+// for their answers before the messages are stored. So a first try costs no further round
+// trip. If such an id is known already, its message may stand twice then: see unite.
+func (s *Store) notes(drafts []*draft, now int64) (claims []*claim, ops []*op.Op) {
+	claims = s.claimsOf(drafts, now, true, func(d *draft) bool { return !d.claims() })
+	for _, c := range claims {
+		ops = append(ops, c.ops...)
+	}
+	return claims, ops
+}
+
+// noted reads the answers to notes. If a note failed, later repetitions of its messages are
+// only recognised if they are marked Again.
+func (s *Store) noted(ctx context.Context, claims []*claim, now int64) {
+	s.claimed(ctx, claims, now)
+	for _, c := range claims {
+		for i, d := range c.drafts {
+			d.fresh = c.failed() == nil && c.ids.Fresh(i)
+			d.twice = c.failed() == nil && !d.fresh
+		}
+	}
+}
+
+// unite looks once more at messages that a first try has stored and that may stand twice.
+// Another route may have stored a repetition before: it has claimed the id first, or has left
+// the mark redone. In each log the earlier entry counts, and the later one loses its text.
+// Its place stays.
+func (s *Store) unite(ctx context.Context, batches []*batch) {
+	var ops []*op.Op
+	var of []*batch
+	for _, b := range batches {
+		if b.op.Err == nil && b.anyStored() && b.doubtful() {
+			ops, of = append(ops, s.judging(b, uniteStored)), append(of, b)
+		}
+	}
+	s.Accept(ctx, "append", ops...)
+	for i, b := range of {
+		b.united(ops[i])
+	}
+}
+
+// doubtful reports whether an entry that the batch has appended may stand twice.
+func (b *batch) doubtful() bool {
+	for _, d := range b.drafts {
+		if d.copy[b.which] != nil && (d.twice || b.op.Script == nil && b.redone >= d.made) {
+			return true
+		}
+	}
+	return false
+}
+
+// united takes over the answer of append.lua about entries that may stand twice. If there is
+// none, the outcome is not known.
+func (b *batch) united(o *op.Op) {
+	for i, d := range b.drafts {
+		c, err := d.copy[b.which], o.Err
+		if c == nil {
+			continue
+		}
+		if err == nil && len(o.Reply) != 7+3*len(b.drafts) {
+			err = ErrUnknown
+		}
+		if err == nil {
+			if number := op.Integer(o.Reply[7+3*i]); number == 0 || number == c.Stored.At.Number {
+				continue // the copy is the only one
+			}
+			err = d.found([]byte(op.Text(o.Reply[9+3*i])))
+		}
+		if err == nil {
+			err = b.fill(d, *c, c.Stored.At.Position().Epoch, op.Integer(o.Reply[7+3*i]), op.Text(o.Reply[8+3*i]))
+		}
+		if err != nil {
+			d.copy[b.which], d.err[b.which] = nil, err
+		}
+	}
+}
+
+// keepClaims corrects the claims of drafts that were settled. The ids of those that were
+// refused for good, or for a rate, stand for nothing and are released. If that fails, they
+// expire. For the others, a claim must have the time of the entry, so that a search finds
+// it. errOf returns the error of the draft with the index i.
+func (s *Store) keepClaims(ctx context.Context, drafts []*draft, errOf func(i int) error) {
 	var ops []*op.Op
 	for i, d := range drafts {
-		if err := errOf(i); d.claimed && err != nil && !mayRetry(err) {
-			key := claimKey(d.From, d.ID)
-			ops = append(ops, op.Write(key, []any{"del", key}))
+		err := errOf(i)
+		refused := err != nil && (!mayRetry(err) || errors.Is(err, ErrLimited))
+		switch {
+		case d.claim == nil:
+		case refused && d.fresh:
+			ops = append(ops, d.claim.Release(d.place))
+		case err == nil && d.stands():
+			ops = append(ops, d.claim.Move(d.place, d.at))
 		}
 	}
 	s.Run(ctx, "claim", ops...)

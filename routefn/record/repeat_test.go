@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/routefn/record/dedup"
 	"github.com/cim-go/cim/routefn/record/logref"
 )
 
@@ -19,8 +20,10 @@ func TestRepeats(t *testing.T) { conformRepeats(t, each) }
 // function on, on every kind of store.
 func conformRepeats(t *testing.T, on func(*testing.T, Config, func(*testing.T, *Store))) {
 	t.Run("an id stands for one message", func(t *testing.T) { on(t, Config{}, idStandsForOneMessage) })
-	t.Run("what ended long ago is not known", func(t *testing.T) { on(t, Config{}, windowEnds) })
-	t.Run("what was trimmed is not known", func(t *testing.T) { on(t, Config{Retention: Retention{Count: 1}}, trimmedIsNew) })
+	t.Run("an id is known for a day", func(t *testing.T) { on(t, Config{}, knownForADay) })
+	t.Run("too long ago", func(t *testing.T) { on(t, Config{}, tooLongAgo) })
+	t.Run("the latest ids are known", func(t *testing.T) { on(t, Config{IDs: dedup.Config{Most: 40}}, latestAreKnown) })
+	t.Run("what was trimmed is not stored again", func(t *testing.T) { on(t, Config{Retention: Retention{Count: 1}}, trimmedIsNotStoredAgain) })
 	t.Run("across epochs", func(t *testing.T) { on(t, Config{}, otherEpoch) })
 	t.Run("what was refused stands for nothing", func(t *testing.T) { on(t, Config{}, refusedStandsForNothing) })
 	t.Run("two in one call", func(t *testing.T) { on(t, Config{}, twins) })
@@ -69,8 +72,8 @@ func (c *cast) to(whom, id, text string) Message {
 	return m
 }
 
-// send sends a message in the way that how names: as a first try, as a repetition, as a
-// delayed message that stays pending, or as one that is fired. It returns the number of
+// send sends a message in the way that how names. It is a first try, a repetition, or comes
+// over HTTP. Or it is a delayed message that stays pending, or one that is fired. It returns the number of
 // the receiver's copy; zero: there is none yet.
 func (c *cast) send(how string, m Message) (int64, error) {
 	c.Helper()
@@ -85,7 +88,7 @@ func (c *cast) send(how string, m Message) (int64, error) {
 		fire(c.T, c.s, c.alice, "n1")
 		return 0, nil
 	}
-	m.Again = how == "again"
+	m.Again, m.Claim = how == "again", how == "http"
 	a := c.s.Append(c.Context(), []Message{m})[0]
 	if a.Err != nil {
 		return 0, a.Err
@@ -97,11 +100,8 @@ func (c *cast) send(how string, m Message) (int64, error) {
 func (c *cast) logs() string {
 	c.Helper()
 	var all []string
-	for _, user := range []int64{c.alice, c.bob, c.carol} {
-		all = append(all, keysOf(c, c.s, user, proto.Inbox)...)
-	}
-	for _, group := range []int64{c.club, c.team, proto.Everyone} {
-		p, err := c.s.Pull(c.Context(), c.alice, proto.Position{Log: group}, 0)
+	read := func(user, log int64) {
+		p, err := c.s.Pull(c.Context(), user, proto.Position{Log: log}, 0)
 		if err != nil && !errors.Is(err, ErrNoGroup) {
 			c.Fatal(err)
 		}
@@ -109,15 +109,13 @@ func (c *cast) logs() string {
 			all = append(all, e.Key)
 		}
 	}
+	for _, user := range []int64{c.alice, c.bob, c.carol} {
+		read(user, proto.Inbox)
+	}
+	for _, group := range []int64{c.club, c.team, proto.Everyone} {
+		read(c.alice, group)
+	}
 	return strings.Join(all, " ")
-}
-
-// inReach reports whether it is promised that the second message with an id is found to
-// differ from the first one. A first try to a group leaves a trace only in the log of
-// that group.
-func inReach(first, whom, second, other string) bool {
-	group := whom == "club" || whom == "everyone"
-	return first != "first" || !group || whom == other && second == "again"
 }
 
 func idStandsForOneMessage(t *testing.T, s *Store) {
@@ -126,9 +124,9 @@ func idStandsForOneMessage(t *testing.T, s *Store) {
 		t.Fatal(err)
 	}
 	n := 0
-	for _, first := range []string{"first", "again", "pending", "fired"} {
+	for _, first := range []string{"first", "again", "http", "pending", "fired"} {
 		for _, whom := range []string{"bob", "herself", "club", "everyone"} {
-			for _, second := range []string{"again", "pending"} {
+			for _, second := range []string{"again", "http", "pending"} {
 				for _, other := range []string{"bob", "carol", "herself", "club", "team", "everyone"} {
 					n++
 					c.onceMore(fmt.Sprint("m", n), first, whom, second, other)
@@ -147,16 +145,14 @@ func (c *cast) onceMore(id, first, whom, second, other string) {
 		c.Fatalf("%s: %v", story, err)
 	}
 	before := c.logs()
-	if inReach(first, whom, second, other) {
-		if _, err := c.send(second, c.to(other, id, "two")); !errors.Is(err, ErrIDReused) {
-			c.Errorf("%s, another text: %v", story, err)
-		}
-		if _, err := c.send(second, c.to(other, id, "one")); (whom == other) != (err == nil) || err != nil && !errors.Is(err, ErrIDReused) {
-			c.Errorf("%s, the same text: %v", story, err)
-		}
+	if _, err := c.send(second, c.to(other, id, "two")); !errors.Is(err, ErrIDReused) {
+		c.Errorf("%s, another text: %v", story, err)
 	}
-	if whom == other && second == "again" && first != "pending" {
-		again, err := c.send("again", c.to(whom, id, "one"))
+	if _, err := c.send(second, c.to(other, id, "one")); (whom == other) != (err == nil) || err != nil && !errors.Is(err, ErrIDReused) {
+		c.Errorf("%s, the same text: %v", story, err)
+	}
+	if whom == other && second != "pending" && first != "pending" {
+		again, err := c.send(second, c.to(whom, id, "one"))
 		if err != nil || at != 0 && again != at {
 			c.Errorf("%s, the same: it stands at %d, %v, and stood at %d", story, again, err, at)
 		}
@@ -166,30 +162,115 @@ func (c *cast) onceMore(id, first, whom, second, other string) {
 	}
 }
 
-func windowEnds(t *testing.T, s *Store) {
+func knownForADay(t *testing.T, s *Store) {
 	c := newCast(t, s)
-	for i, second := range []string{"one", "two"} {
-		m := c.to("bob", fmt.Sprint("m", i), "one")
-		m.backdate(time.Hour)
-		stored(t, s, m)
-		for j := range 20 { // more than the first chunk of the search
-			between := private(c.alice, c.bob, fmt.Sprint(i, "x", j))
-			between.backdate(time.Hour)
-			stored(t, s, between)
+	m := c.to("bob", "m", "one")
+	m.backdate(23 * time.Hour)
+	stored(t, s, m)
+	var between []Message // more than a search from the end reads
+	for i := range 1500 {
+		x := private(c.alice, c.bob, fmt.Sprint("x", i))
+		x.backdate(23*time.Hour - time.Duration(i)*time.Second)
+		between = append(between, x)
+	}
+	stored(t, s, between...)
+	for _, how := range []string{"again", "http"} {
+		if at, err := c.send(how, c.to("bob", "m", "one")); err != nil || at != 2 {
+			t.Errorf("%s: a day later it stands at %d, %v", how, at, err)
 		}
-		if at, err := c.send("again", c.to("bob", m.ID, second)); err != nil || at != int64(2+21*(i+1)+i) {
-			t.Errorf("an hour later it is stored at %d, %v", at, err)
+		if _, err := c.send(how, c.to("bob", "m", "two")); !errors.Is(err, ErrIDReused) {
+			t.Errorf("%s: another text: %v", how, err)
 		}
+	}
+	wantCount(t, len(inbox(t, s, c.bob)), 1501)
+	wantCount(t, len(inbox(t, s, c.alice)), 1501)
+}
+
+// A message that was first tried longer ago than ids are remembered is not stored, and one
+// that was tried lately is.
+func tooLongAgo(t *testing.T, s *Store) {
+	c := newCast(t, s)
+	now, err := s.Time(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ago, want := range map[time.Duration]error{25 * time.Hour: ErrForgotten, 23 * time.Hour: nil, -time.Hour: nil} {
+		m := c.to("bob", fmt.Sprint("m", ago), "one")
+		m.First = now - ago.Milliseconds()
+		before := c.logs()
+		if _, err := c.send("http", m); !errors.Is(err, want) {
+			t.Errorf("tried %v ago: %v, want %v", ago, err, want)
+		}
+		if want != nil && c.logs() != before {
+			t.Errorf("tried %v ago: it is stored", ago)
+		}
+	}
+	m := c.to("bob", "m25h0m0s", "one") // what was refused stands for nothing
+	if _, err := c.send("http", m); err != nil {
+		t.Error(err)
 	}
 }
 
-func trimmedIsNew(t *testing.T, s *Store) {
+// The bound is small here. Of the latest ids as many are known, and of an older message is
+// said that it is not.
+func latestAreKnown(t *testing.T, s *Store) {
 	c := newCast(t, s)
-	stored(t, s, c.to("bob", "m", "one"))
-	stored(t, s, private(c.carol, c.bob, "x"), private(c.carol, c.alice, "y"))
-	s.trim(t.Context(), []logref.Ref{{User: c.bob}, {User: c.alice}})
-	if at, err := c.send("again", c.to("bob", "m", "two")); err != nil || at != 4 {
-		t.Errorf("it is stored at %d, %v", at, err)
+	begun, err := s.Time(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []Message
+	for i := range 400 {
+		m := c.to("bob", fmt.Sprint("m", i), "one")
+		if _, err := c.send("http", m); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+	for i := len(all) - 40; i < len(all); i++ {
+		if at, err := c.send("http", all[i]); err != nil || at != int64(i+2) {
+			t.Errorf("%s stands at %d, %v", all[i].ID, at, err)
+		}
+	}
+	old := all[0]
+	old.First = begun
+	if at, err := c.send("http", old); !errors.Is(err, ErrForgotten) {
+		t.Errorf("what may be forgotten is stored at %d, %v", at, err)
+	}
+	wantCount(t, len(inbox(t, s, c.bob)), len(all))
+}
+
+// A message whose id is known is not stored again after its logs were shortened.
+func trimmedIsNotStoredAgain(t *testing.T, s *Store) {
+	c := newCast(t, s)
+	first := stored(t, s, c.to("bob", "m", "one"))[0].Own().Stored.At.Number
+	stored(t, s, private(c.carol, c.bob, "x"))
+	s.trim(t.Context(), []logref.Ref{{User: c.bob}})
+	m := c.to("bob", "m", "one")
+	m.Again = true
+	if a := stored(t, s, m)[0]; !a.Repeated || a.Own().User != c.alice || a.Own().Stored.At.Number != first {
+		t.Errorf("the own copy shows it: %+v", a)
+	}
+	stored(t, s, private(c.carol, c.alice, "y"))
+	s.trim(t.Context(), []logref.Ref{{User: c.alice}})
+	before := c.logs()
+	if _, err := c.send("again", c.to("bob", "m", "two")); !errors.Is(err, ErrIDReused) {
+		t.Errorf("another text: %v", err)
+	}
+	for _, how := range []string{"again", "http"} {
+		if at, err := c.send(how, c.to("bob", "m", "one")); !errors.Is(err, ErrForgotten) {
+			t.Errorf("%s: stored at %d, %v", how, at, err)
+		}
+	}
+	if after := c.logs(); after != before {
+		t.Errorf("the logs are %s and were %s", after, before)
+	}
+}
+
+func wantCount(t testing.TB, got, want int) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%d entries, want %d", got, want)
 	}
 }
 

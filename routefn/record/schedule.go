@@ -14,8 +14,7 @@ import (
 // or m.After from now, by the store's clock. If the sender has scheduled a message with
 // the same id, Schedule stores nothing and returns the state of that message. That state
 // is known until a day after the message has ended. If the id stands for a message with
-// other content, the error is ErrIDReused (see claim). The store notices that for five
-// minutes after the other message has ended.
+// other content, the error is ErrIDReused (see claim).
 //
 // Like an appended message, a delayed message is accepted when Config.Replicas have it.
 // So is a cancellation.
@@ -33,12 +32,18 @@ func (s *Store) Schedule(ctx context.Context, m Scheduling) (Scheduled, error) {
 	}
 	m.Again = true
 	d := []*draft{newDraft(&m.Message, now)}
-	_, meetings := s.meetingsOf(d, now)
-	if s.claim(ctx, d, nil, meetings, nil); d[0].err[receiverCopy] != nil {
-		return Scheduled{}, fmt.Errorf("schedule %s: %w", d[0].key, d[0].err[receiverCopy])
+	s.claim(ctx, d, now)
+	costs, exact := s.costsOf(d, now)
+	beside, before := s.meetingsOf(d, now)
+	s.permit(ctx, d, append(exact, costs...), append(before, beside...), nil)
+	var a Scheduled
+	if err = d[0].err[receiverCopy]; err != nil {
+		err = fmt.Errorf("schedule %s: %w", d[0].key, err)
+	} else {
+		a, err = s.schedule(ctx, d[0], m)
 	}
-	a, err := s.schedule(ctx, d[0], m)
-	s.release(ctx, d, func(int) error { return err })
+	d[0].look = false // it is in no log yet
+	s.keepClaims(ctx, d, func(int) error { return err })
 	return a, err
 }
 

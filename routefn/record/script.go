@@ -20,8 +20,7 @@ var (
 	appendScript = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "contact", "fetched", "room", "expire", "guard", "append")
 	// groupScript is appendScript without the functions that only inboxes need. A server
 	// makes all functions of a script again at each call.
-	groupScript  = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "append")
-	claimScript  = lua.Load("clock", "entry", "find", "rate", "claim")
+	groupScript  = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "expire", "append")
 	chargeScript = lua.Load("clock", "rate", "charge")
 	meetScript   = lua.Load("clock", "rate", "meet")
 	pullScript   = lua.Load("entry", "member", "pull")

@@ -9,6 +9,7 @@ import (
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/contacts"
+	"github.com/cim-go/cim/routefn/record/dedup"
 	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/erasure"
 	"github.com/cim-go/cim/routefn/record/invite"
@@ -34,6 +35,7 @@ type Store struct {
 	*transfer.Transfers
 	*erasure.Erasures
 
+	ids       *dedup.Index
 	memory    *memory.Meter
 	later     *delayed.Messages
 	reports   *reports.Reports

@@ -147,6 +147,9 @@ type Message struct {
 	Time     int64 // ms since 1970; used only for messages from Take; other messages get the store's time
 	Sent     int64 // when the node sent it to a route, in ms by the store's clock; zero: not known. See firstTryLife
 	Again    bool  // the message may be stored already, so search for its From and ID first
+	Claim    bool  // nobody knows whether its ID is new, so claim it first
+	First    int64 // when its sender first tried to send it, in ms; zero: not known. Only used with Again or Claim
+	Pass     *Pass // the sender's, which is judged first; nil: there is none. Only used with Again or Claim
 	Confirm  bool  // the sender wants to know when it was shown
 
 	taken bool // the message comes from Take, so it keeps its Time
@@ -155,7 +158,7 @@ type Message struct {
 // Appended is the answer to one Message. Err is nil if the message is stored in all its
 // logs. With ErrUnavailable and ErrLimited it is in no log, and with ErrUnknown it may be
 // in some. The other errors are ErrNoUser, ErrNoGroup, ErrNotMember, ErrNewReceivers,
-// ErrInboxFull, ErrOwnInboxFull, ErrIDReused and ErrInvalid.
+// ErrInboxFull, ErrOwnInboxFull, ErrIDReused, ErrForgotten, ErrVoid and ErrInvalid.
 type Appended struct {
 	Err      error
 	Time     int64  // time of the entry, which an earlier try may have written

@@ -105,7 +105,7 @@ func TestRouteThatIsPausedBeforeItWritesIsLate(t *testing.T) {
 		m := toGroup(alice, g, "1")
 		m.Sent = time.Now().UnixMilli() - firstTryLife - 1
 		d := newDraft(&m, m.Sent) // at that time it was not late
-		if s.store(t.Context(), batchesOf([]*draft{d}, receiverCopy)); !errors.Is(d.err[receiverCopy], ErrUnavailable) {
+		if s.store(t.Context(), nil, batchesOf([]*draft{d}, receiverCopy)); !errors.Is(d.err[receiverCopy], ErrUnavailable) {
 			t.Errorf("error is %v", d.err[receiverCopy])
 		}
 		if got := shownOf(t, s, alice.User, g); got != "+alice" {

@@ -17,6 +17,12 @@
 -- may be the write of another connection, which no replica has yet. A replica that has
 -- the later write also has the earlier one.
 --
+-- Most first tries are stored without a search, by a transaction or by this script. So a
+-- route that is paused with one may store it after another route has stored the repetition.
+-- A repetition that is appended here leaves a mark in the field redone: the time of the
+-- first claim of its id. A first try with an earlier claim, or with the same, is searched
+-- for. If a transaction has stored it, this script takes the text of the later entry.
+--
 -- A full inbox takes no message of others: see room.lua. An inbox takes no message that
 -- its owner does not want: see guard.lua. A transaction cannot check that, and may have
 -- stored such a message. Then the script recalls it: see expire.lua.
@@ -34,25 +40,32 @@
 -- ARGV[6] '1' if the sender must be a member
 -- ARGV[7] to ARGV[10] the rates of the group and of a member: see rates.lua
 -- ARGV[11] owner of the inbox, whose consent counts, or ''
--- ARGV[12] to ARGV[15] of an inbox that can be full: the places of all, of one
+-- ARGV[12] the latest first claim of the ids that are known to be used, in ms, or 0
+-- ARGV[13] the time of the first tries, and of their claims, in ms
+-- ARGV[14] to ARGV[17] of an inbox that can be full: the places of all, of one
 -- sender and of strangers, for how many ms counts are kept
--- then five values for each entry: '1' to search for it first, or '2' if it was stored
--- after the guard was set, and must not be appended; its key, the entry as
+-- then five values for each entry: what to do, see below; its key, the entry as
 -- stored, the sender who is checked or '', the sender whose rate counts or ''
+--
+-- What to do is '0' to append it; '1' to search for it first; '4' to search for it, for
+-- longer, because its id was claimed before, and to refuse it if the log was shortened since
+-- then. Two things are done to an entry that a transaction has stored, and nothing is
+-- appended: '2' if the guard was set before; '3' if the entry may stand twice.
+--
 -- Answers {'nolog'}, {'late'}, or {'ok', epoch, field, the server's clock in ms, how many
 -- entries of an inbox wait at most, the length of the list or 0 if it was not needed, the
 -- guard of an inbox or '', then
 -- three values for each entry: number, key of the entry before it, the entry that was
 -- found or ''}. The number of a refused entry is zero. If a rate is used up, the ms after
 -- which to come again stand in place of the key. If the role is the reason, 'role' does. If
--- the owner is, 'blocked' or 'contacts' does.
+-- the owner is, 'blocked' or 'contacts' does. If the log was shortened, 'gone' does.
 -- Each field is searched for in the hash, so only those that are needed are read.
 local bounded, owner = KEYS[4] ~= nil, ARGV[11]
 local group = KEYS[3] ~= nil and not bounded
-local fields, members = {'epoch', 'base', ARGV[1], 'imported', 'read', 'guard'}, {['']=true}
+local fields, members = {'epoch', 'base', ARGV[1], 'imported', 'read', 'guard', 'redone'}, {['']=true}
 if group then fields[5], fields[6] = 'joined', 'rates' end
-local begin = bounded and 16 or 12
-local marks = {[owner] = 0} -- by sender: the index in head of the owner's mark
+local begin = bounded and 18 or 14
+local marks = {[owner] = 0} -- by sender: the place of the owner's mark
 if owner ~= '' then
   for i = begin + 1, #ARGV, 5 do
     local from = string.match(ARGV[i], '^%d+')
@@ -77,6 +90,8 @@ local now, sent, joined = clock(), tonumber(ARGV[3]), group and tonumber(head[5]
 if sent > 0 and math.abs(now - sent) > tonumber(ARGV[4]) then return {'late'} end
 local begun = sent > 0 and sent - 2000 or now - 60000
 local newcomer = joined and joined >= begun
+local claimed, redone = since, tonumber(head[7] or nil) or 0
+local overtaken = redone >= tonumber(ARGV[13])
 since, begun = lookFrom(since, head[4]), lookFrom(begun, head[4])
 
 local appended, length, rates = false, nil, nil
@@ -88,16 +103,33 @@ local answer, room = {'ok', head[1], watchers, now, 0, 0, guard or ''}, nil
 if bounded then
   length = redis.call('LLEN', KEYS[1])
   room = roomOf(owner, head[1], base, fetched(read, head[1]), base + length,
-    ARGV[12], ARGV[13], ARGV[14], ARGV[15])
+    ARGV[14], ARGV[15], ARGV[16], ARGV[17])
 end
 
-local function look(key, from)
+local function look(key, from, long)
   length = length or redis.call('LLEN', KEYS[1])
+  if long then return findLong(key, length, from) end
   return find(key, length, from)
 end
 
--- Returns why the owner takes no message with this key, and since when that is so.
--- Returns nil if the owner takes it.
+-- Searches for an entry that may stand twice. The later one loses its text.
+local function single(key)
+  local place, before, found = look(key, since)
+  while place do
+    local p, b, f = find(key, place - 1, since)
+    if not p then break end
+    redis.call('LSET', KEYS[1], place - 1, recalled(found))
+    place, before, found = p, b, f
+  end
+  return place, before, found
+end
+
+-- Returns whether entries were removed that were written after the first claim.
+local function shortened()
+  return base > 0 and (timeOf(redis.call('LINDEX', KEYS[1], 0)) or 0) > claimed
+end
+
+-- Returns why the owner takes no message with a key, and since when that is so; or nil.
 local function unwanted(key)
   local from = string.match(key, '^%d+')
   if owner == '' or from == owner then return nil end
@@ -117,8 +149,11 @@ for i = begin, #ARGV, 5 do
   local belongs = ARGV[6] ~= '1' or joins[from] > 0 and leaves[from] == 0
   local writes = belongs and not mute[from]
   local why, start = unwanted(ARGV[i + 1])
-  if ARGV[i] ~= '0' then
-    place, before, found = look(ARGV[i + 1], since)
+  local stored = ARGV[i] == '2' or ARGV[i] == '3'
+  if ARGV[i] == '3' then
+    place, before, found = single(ARGV[i + 1])
+  elseif ARGV[i] ~= '0' or overtaken then
+    place, before, found = look(ARGV[i + 1], since, ARGV[i] == '4')
   elseif newcomer then
     place, before, found = look(ARGV[i + 1], begun)
   end
@@ -129,16 +164,20 @@ for i = begin, #ARGV, 5 do
     redis.call('LSET', KEYS[1], place - 1, recalled(found))
     place, before, found = nil, nil, nil
   end
-  if not place and writes and not why and ARGV[i] ~= '2' then
+  local gone = not place and ARGV[i] == '4' and shortened()
+  if not place and writes and not why and not stored and not gone then
     wait = rates and charge(rates, ARGV[i + 4])
     if not wait and (not room or admit(room, string.match(ARGV[i + 1], '^%d+'))) then
       before, last = last, ARGV[i + 2]
       length = redis.call('RPUSH', KEYS[1], last)
       place, appended = length, true
+      if ARGV[i] == '4' then redone = math.max(redone, tonumber(ARGV[12])) end
     end
   end
   answer[#answer + 1] = place and base + place or 0
-  if not place and belongs and not writes then
+  if gone then
+    answer[#answer + 1] = 'gone'
+  elseif not place and belongs and not writes then
     answer[#answer + 1] = 'role'
   elseif not place and why then
     answer[#answer + 1] = why
@@ -153,6 +192,7 @@ if room then
 elseif length then
   answer[5], answer[6] = base + length - math.max(base, tonumber(read or nil) or 0), length
 end
+if redone > (tonumber(head[7] or nil) or 0) then redis.call('HSET', KEYS[2], 'redone', digits(redone)) end
 if rates and rates.spent then
   redis.call('HSET', KEYS[2], 'rates', textOf(rates))
 elseif not appended then

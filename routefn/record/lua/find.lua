@@ -9,28 +9,60 @@ local function lookFrom(since, imported)
   return imported and tonumber(imported) + 60000 >= since and 0 or since
 end
 
--- Returns the place of the entry in the list, counted from 1, and two entries as stored:
--- the one before it, and the entry itself. Returns nil if there is no such entry. It
--- reads chunks that grow, because most entries that are searched for are among the
--- latest. It stops after 1,000 entries, or after a chunk that begins before the time
--- since, in ms.
-local function find(key, length, since)
-  local seen, n, last = 0, #key, string.byte(key, -1)
-  for _, size in ipairs({16, 48, 192, 744}) do
-    local chunk = redis.call('LRANGE', KEYS[1], -(seen + size), -(seen + 1))
-    for i = #chunk, 1, -1 do
-      -- Two bytes are compared first. That rules out nearly all other entries, and makes
-      -- no string.
-      local a, b = string.byte(chunk[i], n, n + 1)
-      if b == 10 and a == last and string.sub(chunk[i], 1, n) == key then
-        local place = length - seen - #chunk + i
-        local before = chunk[i - 1]
-        if i == 1 and place > 1 then before = redis.call('LINDEX', KEYS[1], place - 2) end
-        return place, before, chunk[i]
-      end
+-- Searches the entries at the places from first to last, counted from 1. Returns as find
+-- does, and the chunk of entries that it has read.
+local function within(key, first, last)
+  local chunk, n, tail = redis.call('LRANGE', KEYS[1], first - 1, last - 1), #key, string.byte(key, -1)
+  for i = #chunk, 1, -1 do
+    -- Comparing two bytes first rules out nearly all other entries without making a
+    -- string.
+    local a, b = string.byte(chunk[i], n, n + 1)
+    if b == 10 and a == tail and string.sub(chunk[i], 1, n) == key then
+      local place = first + i - 1
+      local before = chunk[i - 1]
+      if i == 1 and place > 1 then before = redis.call('LINDEX', KEYS[1], place - 2) end
+      return place, before, chunk[i], chunk
     end
-    seen = seen + #chunk
-    if seen >= length or (timeOf(chunk[1]) or since) < since then return nil end
+  end
+  return nil, nil, nil, chunk
+end
+
+-- Returns the place of the entry in the list, counted from 1, the entry before it, and
+-- the entry itself, both as stored. Returns nil if there is no such entry among the first
+-- entries, as many as length says. It reads growing chunks, because most repetitions are
+-- among the latest entries. It stops after 1,000 entries, or after a chunk that begins
+-- before the time since, in ms. The last result is '1' if it stopped for the former reason.
+local function find(key, length, since)
+  local left = length
+  for _, size in ipairs({16, 48, 192, 744}) do
+    if left == 0 then return nil end
+    local first = math.max(1, left - size + 1)
+    local place, before, found, chunk = within(key, first, left)
+    if place then return place, before, found end
+    left = first - 1
+    if (timeOf(chunk[1]) or since) < since then return nil end
+  end
+  return nil, nil, nil, left > 0 and '1' or nil
+end
+
+-- Does what find does, for an entry that was written after the time since, in ms, perhaps
+-- very long ago, and most probably within a minute after that time. So if it is not among
+-- the latest 1,000 entries, those of that minute are searched for it, and 64 before them.
+local function findLong(key, length, since)
+  local place, before, found, more = find(key, length, since)
+  if not more then return place, before, found end
+  local low, high = 1, length - 999 -- the first entry that is not older is at one of these places
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if (timeOf(redis.call('LINDEX', KEYS[1], middle - 1)) or since) < since then low = middle + 1 else high = middle end
+  end
+  local first = math.max(1, low - 64)
+  for _ = 1, 16 do
+    local chunk
+    place, before, found, chunk = within(key, first, first + 127)
+    if place then return place, before, found end
+    if #chunk < 128 or (timeOf(chunk[128]) or since) > since + 60000 then return nil end
+    first = first + 128
   end
   return nil
 end

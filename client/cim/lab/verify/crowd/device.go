@@ -282,7 +282,7 @@ func (d *Device) answered(sender, id string, receipt client.Receipt, err error) 
 		if receipt.At.Number > 0 { // a message that is only scheduled has no place yet
 			record.At = placeOf(receipt.At)
 		}
-	case errors.Is(err, client.ErrOutcomeUnknown):
+	case errors.Is(err, client.ErrOutcomeUnknown), errors.As(err, &refusal) && refusal.Code == proto.TooOld:
 		record.Kind, record.Note = ledger.Unknown, err.Error()
 	default:
 		record.Kind, record.Note = ledger.Refused, err.Error()

@@ -1,0 +1,166 @@
+package dedup
+
+import "github.com/cim-go/cim/routefn/record/op"
+
+// Claim has ids of one sender that are being claimed. The caller sends its op, and if First
+// says so, the op of Second. Then Had and Fresh have the result.
+type Claim struct {
+	Op *op.Op
+
+	index  *Index
+	user   int64
+	now    int64
+	fields []string
+	uses   []Use
+	had    []Use // zero: the id was not known
+	others []string
+	second *op.Op
+	sized  bool // Op also asks how many ids there are
+	oldest bool // Op also asks what is the oldest that is remembered
+}
+
+// Claim returns a claim of ids at the time now, in ms by the store's clock. If the parameter
+// note is set, it does not look for the ids in other generations than the present one. That is
+// for ids which are new as far as anybody knows.
+func (x *Index) Claim(user, now int64, note bool) *Claim {
+	c := &Claim{index: x, user: user, now: now}
+	if !note {
+		c.others = x.others(user, now)
+	}
+	return c
+}
+
+// Add adds an id, and what it shall stand for.
+func (c *Claim) Add(id string, u Use) {
+	c.fields, c.uses = append(c.fields, fieldOf(id)), append(c.uses, u)
+}
+
+// AskOldest makes the op also ask for the result of Oldest.
+func (c *Claim) AskOldest() { c.oldest = len(c.others) > 0 }
+
+func (c *Claim) current() string { return key(c.user, c.now/c.index.keep) }
+
+// Make makes the op. All its steps are one transaction, so that no hash replaces another in
+// between.
+func (c *Claim) Make() *op.Op {
+	steps := make([][]any, 0, len(c.fields)+len(c.others)+3)
+	for i, field := range c.fields {
+		steps = append(steps, []any{"hsetnx", c.current(), field, c.uses[i].encode()})
+		c.sized = c.sized || field[0] < 4 // each 64th is enough
+	}
+	for _, other := range c.others {
+		steps = append(steps, c.read(other))
+	}
+	if c.oldest {
+		steps = append(steps, []any{"hget", c.others[0], begun})
+	}
+	if c.sized {
+		steps = append(steps, []any{"hlen", c.current()})
+	}
+	if !c.index.expires(c.user, c.now) {
+		steps = append(steps, []any{"pexpire", c.current(), c.index.life()})
+	}
+	c.Op = op.Write(c.current(), steps...)
+	return c.Op
+}
+
+func (c *Claim) read(from string) []any {
+	step := []any{"hmget", from}
+	for _, field := range c.fields {
+		step = append(step, field)
+	}
+	return step
+}
+
+// First reads the answer of the op. It returns the op that must be sent next because some of
+// the ids are known, or nil. That op also puts what a known id stood for into the present
+// generation, where the claim may have put something else.
+func (c *Claim) First() *op.Op {
+	c.index.expiring.Put(c.user, c.now/c.index.keep)
+	c.had = make([]Use, len(c.fields))
+	restore, known := []any{"hset", c.current()}, false
+	for i, field := range c.fields {
+		for j := range c.others {
+			values, _ := c.Op.Reply[len(c.fields)+j].([]any)
+			if i < len(values) {
+				c.note(i, op.Text(values[i]))
+			}
+		}
+		if c.had[i] != (Use{}) {
+			restore = append(restore, field, c.had[i].encode())
+		}
+		known = known || c.taken(i) || c.had[i] != (Use{})
+	}
+	if !known || len(c.others) == 0 {
+		return nil
+	}
+	steps := [][]any{c.read(c.current())}
+	if len(restore) > 2 {
+		steps = append(steps, restore)
+	}
+	c.second = op.Write(c.current(), steps...)
+	return c.second
+}
+
+// Second reads the answer of the op that First returned, if it returned one.
+func (c *Claim) Second() {
+	if c.second == nil {
+		return
+	}
+	values, _ := c.second.Reply[0].([]any)
+	for i := range c.fields {
+		if i < len(values) && c.taken(i) { // otherwise it has this claim
+			c.note(i, op.Text(values[i]))
+		}
+	}
+}
+
+// note remembers what an id stood for. If two generations have it, the older use counts.
+func (c *Claim) note(i int, value string) {
+	if u, ok := decode(value); ok && (c.had[i] == (Use{}) || u.At < c.had[i].At) {
+		c.had[i] = u
+	}
+}
+
+// taken reports whether the present generation had the id i.
+func (c *Claim) taken(i int) bool { return op.Integer(c.Op.Reply[i]) == 0 }
+
+// Had returns what the id i stood for before, or false.
+func (c *Claim) Had(i int) (Use, bool) { return c.had[i], c.had[i] != (Use{}) }
+
+// Fresh reports whether the claim is the first one of the id i.
+func (c *Claim) Fresh(i int) bool { return !c.taken(i) && c.had[i] == (Use{}) }
+
+// Oldest returns the time in ms since which all ids of the sender are remembered.
+func (c *Claim) Oldest() int64 {
+	oldest := c.now - c.index.keep
+	if c.oldest {
+		oldest = max(oldest, op.Integer(c.Op.Reply[len(c.fields)+len(c.others)]))
+	}
+	return oldest
+}
+
+// Full reports whether the sender has so many ids that Index.Rotate should be called.
+func (c *Claim) Full() bool {
+	size := len(c.fields) + len(c.others)
+	if c.oldest {
+		size++
+	}
+	return c.sized && op.Integer(c.Op.Reply[size]) >= int64(c.index.most)
+}
+
+// Release returns the op that forgets the id i, unless somebody has claimed it since.
+func (c *Claim) Release(i int) *op.Op {
+	return &op.Op{
+		Key: c.current(), Script: releaseScript, Keys: []string{c.current()},
+		Args: []any{c.fields[i], c.uses[i].encode()}, Write: true,
+	}
+}
+
+// Move returns the op that notes that the message of the id i was stored at another time than
+// that of its first claim, because that claim came to nothing.
+func (c *Claim) Move(i int, at int64) *op.Op {
+	moved := c.uses[i]
+	moved.At = at
+	return op.Write(c.current(), []any{"hset", c.current(), c.fields[i], moved.encode()})
+}
