@@ -52,9 +52,9 @@
 // Send returns when the message is stored in every log to which it belongs. The message
 // is sent again, with the same id, until a route accepts or refuses it. The id makes a
 // repetition harmless. If a user sends another message with an id that they used within
-// the last five minutes, the message is refused with proto.IDReused. Messages that one
-// goroutine sends are in their logs in that order. Enqueue does not wait for the answer,
-// so more than one message can be in flight.
+// the last day, the message is refused with proto.IDReused. Messages that one goroutine
+// sends are in their logs in that order. Enqueue does not wait for the answer, so more
+// than one message can be in flight.
 //
 // If Outgoing.Confirm is set, the event Delivered comes when a private message was shown
 // to its receiver and this client is connected then. WasDelivered returns at any time

@@ -142,14 +142,20 @@ type DeleteAccount struct {
 type DeletedAccount struct{}
 
 // SendMessage sends a text to a user or to a group. It may be repeated with the same
-// id, because the route looks up every id that comes over HTTP.
+// id, because the route looks up every id that comes over HTTP. The id may be in the header
+// HeaderKey instead. PROMISE.md says for how long a repetition is recognised.
 type SendMessage struct {
-	ID    string `json:"id"` // see ValidID
+	ID    string `json:"id,omitempty"` // see ValidID
 	To    int64  `json:"to,omitempty"`
 	Group int64  `json:"group,omitempty"`
 	Text  string `json:"text"`
 
 	Confirm bool `json:"confirm,omitempty"` // request a delivery mark; not in a group
+
+	// FirstTry is when the message was sent for the first time, in ms since 1970; zero: not
+	// known. If that is so long ago that the route cannot know whether the message is stored,
+	// it refuses the message with the code TooOld.
+	FirstTry int64 `json:"firstTry,omitempty"`
 }
 
 // SendReceipt confirms that the message is stored in all its logs.
@@ -165,14 +171,15 @@ type SendReceipt struct {
 // the message that was scheduled first. That state is kept until a day after the
 // message was sent, dropped or cancelled.
 type ScheduleMessage struct {
-	ID    string `json:"id"` // see ValidID; also the id of the message when it is sent
+	ID    string `json:"id,omitempty"` // see ValidID; also the id of the message when it is sent. As in SendMessage
 	To    int64  `json:"to,omitempty"`
 	Group int64  `json:"group,omitempty"`
 	Text  string `json:"text"`
 	At    int64  `json:"at,omitempty"`    // ms since 1970; at most MaxAhead from now; a time within the past 24 hours means now
 	After int64  `json:"after,omitempty"` // ms from now, instead of At
 
-	Confirm bool `json:"confirm,omitempty"` // as in SendMessage
+	Confirm  bool  `json:"confirm,omitempty"`  // as in SendMessage
+	FirstTry int64 `json:"firstTry,omitempty"` // as in SendMessage
 }
 
 const (

@@ -115,5 +115,10 @@ const (
 	PriorityBacklog = "u=6"
 )
 
+// HeaderKey is the header of the IETF's draft-ietf-httpapi-idempotency-key-header. Its value
+// is the id of a message, in quotes or without. The id in the body may be missing then, or is
+// the same.
+const HeaderKey = "Idempotency-Key"
+
 // If a route has refused a request before, it lets the request wait for RefusedPatience.
 const RefusedPatience = 20 * time.Second

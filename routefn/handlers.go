@@ -9,6 +9,7 @@ import (
 	"github.com/cim-go/cim/proto/sourceip"
 	"github.com/cim-go/cim/proto/token"
 	"github.com/cim-go/cim/routefn/body"
+	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/compat"
 	"github.com/cim-go/cim/routefn/identity"
 	"github.com/cim-go/cim/routefn/record"
@@ -37,10 +38,19 @@ func fromAnybody[Q, A any](run func(context.Context, Q) (A, error)) handler {
 // request's first operation, before anything changes (record.WithPass). If the store lost
 // the caller's account, the answer asks the client to repeat the request.
 func fromCaller[Q, A any](run func(context.Context, token.Token, Q) (A, error)) handler {
+	return fromKeyed(func(*Q) *string { return nil }, run)
+}
+
+// fromKeyed is like fromCaller, for requests that may be repeated under one id. The function
+// id returns where the body has it, or nil. The header proto.HeaderKey may have it, too.
+func fromKeyed[Q, A any](id func(*Q) *string, run func(context.Context, token.Token, Q) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 		rt.serveCaller(w, r, name, body.JSON, func(ctx context.Context, caller token.Token) (any, error) {
 			var q Q
 			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
+				return nil, err
+			}
+			if err := check.Key(r.Header[proto.HeaderKey], id(&q)); err != nil {
 				return nil, err
 			}
 			trail.Note(ctx, caller, q)

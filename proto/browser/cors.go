@@ -24,7 +24,7 @@ func (g *Guard) allow(h http.Header, r *http.Request) (preflight bool) {
 		return false
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST")
-	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, "+proto.HeaderRefused+", "+proto.HeaderPriority)
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, "+proto.HeaderRefused+", "+proto.HeaderPriority+", "+proto.HeaderKey)
 	h.Set("Access-Control-Max-Age", "600")
 	return true
 }

@@ -111,8 +111,29 @@ func Message(m *record.Message, maxText int) error {
 		return Invalid("The group is not a group id.")
 	case m.Group != 0 && m.Confirm:
 		return Invalid("Only a private message can be confirmed.")
+	case m.First < 0 || m.First > proto.MaxUser:
+		return Invalid("The time of the first try is not a time in milliseconds.")
 	}
 	return text(m.Text, maxText)
+}
+
+// Key sets the id of a request to the value of the header proto.HeaderKey. The value may be
+// in quotes, as a string of RFC 9651. Without such a header, the id stays. The error has the
+// code Invalid if the request has another id, or more than one value. If id is nil, the header
+// is not read.
+func Key(values []string, id *string) error {
+	if id == nil || len(values) == 0 {
+		return nil
+	}
+	key := values[0]
+	if quoted, ok := strings.CutPrefix(key, `"`); ok {
+		key = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(strings.TrimSuffix(quoted, `"`))
+	}
+	if len(values) > 1 || key == "" || *id != "" && *id != key {
+		return Invalid("A request has one id. It is in the body, in the header " + proto.HeaderKey + ", or the same in both.")
+	}
+	*id = key
+	return nil
 }
 
 func text(text string, most int) error {

@@ -23,11 +23,13 @@ type Dispatcher struct {
 	timing Timing
 	now    func() time.Time
 	log    *slog.Logger
+
+	gathering gathering
 }
 
 // New returns a Dispatcher. All arguments are required.
 func New(store *record.Store, pusher *push.Pusher, timing Timing, now func() time.Time, log *slog.Logger) *Dispatcher {
-	return &Dispatcher{store, pusher, timing, now, log}
+	return &Dispatcher{store: store, pusher: pusher, timing: timing, now: now, log: log}
 }
 
 // A Sender is the user who sends, with the device or connection by which the message

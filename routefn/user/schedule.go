@@ -16,6 +16,7 @@ import (
 func (u *Requests) Schedule(ctx context.Context, caller token.Token, q proto.ScheduleMessage) (proto.Scheduled, error) {
 	m := record.Message{
 		From: caller.User, FromName: caller.Name, ID: q.ID, To: q.To, Group: q.Group, Text: q.Text, Confirm: q.Confirm,
+		First: q.FirstTry,
 	}
 	if err := check.Message(&m, u.cfg.MaxText); err != nil {
 		return proto.Scheduled{}, err

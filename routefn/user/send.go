@@ -16,16 +16,16 @@ import (
 // It stores no other message, and gets the position of the stored one. Another message
 // under the same id is refused with the code IDReused.
 func (u *Requests) Send(ctx context.Context, caller token.Token, q proto.SendMessage) (proto.SendReceipt, error) {
-	m := record.Message{ID: q.ID, To: q.To, Group: q.Group, Text: q.Text, Again: true, Confirm: q.Confirm}
+	m := record.Message{ID: q.ID, To: q.To, Group: q.Group, Text: q.Text, Claim: true, First: q.FirstTry, Confirm: q.Confirm}
 	if err := check.Message(&m, u.cfg.MaxText); err != nil {
 		return proto.SendReceipt{}, err
 	}
 	by := dispatch.Sender{Origin: push.Origin{User: caller.User, Device: caller.Device}, Name: caller.Name}
-	stored, err := u.cfg.Dispatch.Send(ctx, by, []record.Message{m})
+	stored, err := u.cfg.Dispatch.One(ctx, by, m)
 	if err != nil {
 		return proto.SendReceipt{}, err
 	}
-	return receipt(q.ID, &stored[0]), nil
+	return receipt(q.ID, stored), nil
 }
 
 func receipt(id string, a *record.Appended) proto.SendReceipt {

@@ -19,6 +19,7 @@ import (
 	"github.com/cim-go/cim/ring/mirror"
 	"github.com/cim-go/cim/routefn"
 	"github.com/cim-go/cim/routefn/limit"
+	"github.com/cim-go/cim/routefn/record/dedup"
 	"github.com/cim-go/cim/routefn/role"
 	"github.com/cim-go/cim/routefn/roster"
 )
@@ -41,6 +42,9 @@ type Flags struct {
 	Days    int
 	Devices int
 	Limits  string
+
+	KeepIDs      time.Duration // zero: the store's default
+	KeepIDsCount int           // zero: the store's default
 
 	Everyone string // role; empty: depends on Auth
 
@@ -114,6 +118,8 @@ func (f *Flags) Register(fs *flag.FlagSet) {
 		"what one account and one address may cost others: off, default, a `file` of limits, or text: and what\nsuch a file has (see routefn/LIMITS.md). Empty: default, or off with -auth open if only this machine can connect")
 	fs.StringVar(&f.Everyone, "everyone", "",
 		"least `role` that may write to everyone and list who is online: user, moderator or operator (see routefn/ROLES.md);\nempty: moderator, or user with -auth open")
+	fs.DurationVar(&f.KeepIDs, "keep-ids", 24*time.Hour, "`time` for which a repeated message is recognised by its id. All routes must have the same value")
+	fs.IntVar(&f.KeepIDsCount, "keep-ids-count", 100_000, "most `ids` of an account that are remembered for -keep-ids; of an account that sends more, the latest ones")
 	fs.IntVar(&f.Devices, "devices", 32, "most `devices` of a user; one more makes the store forget the device that was offline longest")
 }
 
@@ -320,8 +326,13 @@ func (f *Flags) checkKept() error {
 			return fmt.Errorf("%w: -%s %d: want at least 1", process.ErrUsage, name, value)
 		}
 	}
+	if err := f.ids().Check(); err != nil {
+		return fmt.Errorf("%w: -keep-ids, -keep-ids-count: %w", process.ErrUsage, err)
+	}
 	return nil
 }
+
+func (f *Flags) ids() dedup.Config { return dedup.Config{Keep: f.KeepIDs, Most: f.KeepIDsCount} }
 
 // source is the value of the flag -ring. It says where the list of members comes from.
 type source struct {

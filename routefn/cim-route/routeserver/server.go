@@ -161,6 +161,7 @@ func (f *Flags) storeConfig(url string) (record.Config, error) {
 		Password:      string(password),
 		Replicas:      replicas,
 		Devices:       f.Devices,
+		IDs:           f.ids(),
 		Retention:     record.Retention{Count: f.Count, Age: int64(f.Days) * (24 * time.Hour).Milliseconds()},
 		AllowEmbedded: f.Embedded,
 		Now:           process.Clock(),
