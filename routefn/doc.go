@@ -94,7 +94,7 @@
 //     record/erasure/erasure.go (EndErasure).
 //   - To add a limit, add a field of Limits and its default in limit/limit.go, its name in
 //     limit/parse.go (settings), and a line in LIMITS.md. The store counts: requests of an
-//     account in record/pass.go (budget), and messages in record/rate.go.
+//     account in record/pass (Budget), and messages in record/rate.go.
 //   - An error gets its code in failure. A lost account is restored in
 //     identity/restore.go.
 //

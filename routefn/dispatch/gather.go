@@ -7,6 +7,7 @@ import (
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record"
+	"github.com/cim-go/cim/routefn/record/pass"
 )
 
 const (
@@ -99,7 +100,7 @@ func (r *round) await() {
 // the error has the code proto.Unknown.
 func (d *Dispatcher) One(ctx context.Context, by Sender, m record.Message) (*record.Appended, error) {
 	m.From, m.FromName = by.User, by.Name
-	ctx, m.Pass = record.TakePass(ctx)
+	ctx, m.Pass = pass.Take(ctx)
 	r, index := d.gathering.join(m)
 	if index == 0 {
 		r.await()

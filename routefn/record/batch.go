@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
@@ -157,7 +158,7 @@ func (s *Store) appending(b *batch) *op.Op {
 	since, sent, first, had, at := b.drafts[0].since(), b.drafts[0].Sent, false, int64(0), b.drafts[0].made
 	args := make([]any, 0, 18+5*len(b.drafts))
 	args = append(args, b.log.Watchers(), 0, 0, firstTryLife, writers, b.log.Closed())
-	args = append(append(args, rateArgs(limits.Group)...), rateArgs(limits.GroupMember)...)
+	args = append(append(args, pass.RateArgs(limits.Group)...), pass.RateArgs(limits.GroupMember)...)
 	args = append(args, b.owner(), 0, 0)
 	bounded := s.bounded(b.log) && b.which == receiverCopy
 	if bounded {
@@ -283,7 +284,7 @@ func (b *batch) settleScript() error {
 			continue
 		}
 		if number == 0 && prev != "" {
-			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.Group, limited(op.Integer(r[8+3*i])))
+			d.err[b.which] = fmt.Errorf("group %d: %w", b.log.Group, pass.Limited(op.Integer(r[8+3*i])))
 			continue
 		}
 		if number == 0 && b.log.User != 0 {

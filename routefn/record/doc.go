@@ -6,6 +6,7 @@
 //
 //	record     what is kept, and what may happen to it
 //	├─ dedup  ids of messages, which show repetitions
+//	├─ pass  tokens that count, and budgets of requests
 //	├─ accounts  names, ids and credentials of users, wrong passwords
 //	├─ contacts relations between users: contacts, blocks, consent
 //	├─ invite  invitations to groups
@@ -45,21 +46,21 @@
 //
 //	a message is appended              append.go, batch.go; lua/append.lua
 //	an entry gets its number           append.go; lua/append.lua; see Numbers below
-//	a repeated message is recognised   repeat.go; folder dedup; lua/append.lua, find.lua. Before that, a node marks it
+//	a repeated message is recognised   repeat.go, unite.go; folder dedup; lua/append.lua, find.lua. Before that, a node marks it
 //	                                   (../../node/forward/ids.go). If it was stored twice nevertheless, it is shown once,
 //	                                   because a history has its key: ../../client/receive.go, deliver; for CIM's clients
 //	                                   ../../node/cim/catchup.go, has; in the browser ../web/page/history.js, has
-//	a sender's rate is kept            rate.go; lua/rate.lua, charge.lua; a group's: lua/rates.lua, append.lua
+//	a sender's rate is kept            rate.go; pass/lua/rate.lua; lua/charge.lua; a group's: lua/rates.lua, append.lua
 //	a sender meets a receiver          meet.go; lua/meet.lua
 //	an inbox is full                   full.go, crowded.go; lua/room.lua, contact.lua, fetched.lua, append.lua
 //	a message is not wanted            guard.go; contacts/lua/guard.lua; lua/append.lua, recall.lua
 //	a user blocks, or says who may     folder contacts. If the hash is lost: lua/make.lua
 //	write
-//	a request takes from a budget      pass.go; lua/token.lua
+//	a request takes from a budget      pass.go; folder pass
 //	a session is fenced                session.go, OpenSessions and CloseSessions; lua/open.lua, close.lua
 //	a session gets its number          issue.go; lua/issue.lua
 //	a cursor moves                     session.go, Ack; lua/ack.lua
-//	a token becomes void               logout.go, pass.go; lua/logout.lua, token.lua, void.lua
+//	a token becomes void               logout.go; lua/logout.lua; folder pass
 //	a refresh token is used            refresh.go; lua/logins.lua, refresh.lua
 //	sessions are listed, and ended     logins.go; lua/logins.lua, sessions.lua, revoke.lua
 //	a device is forgotten              device.go; lua/device.lua, forget.lua, tidy.lua
@@ -337,8 +338,7 @@
 // repetition gets the position of the first one, and another message gets ErrIDReused. See
 // the tests of conformRepeats, and those in claim_test.go for what comes between:
 //
-//	two routes claim an id             the second searches, appends, and leaves the mark redone. The first, however long it is
-//	                                   paused, sees the mark and takes its own entry back (unite)
+//	two routes claim an id             the second searches, and leaves the mark redone. The first, however late, sees it: unite
 //	a route dies after its claim       the repetition stores the message, and moves the claim's time
 //	a node's first try loses its note  the repetition is marked Again, and is searched for 5 minutes back
 //	a failover loses a claim           with Config.Replicas, a claim is awaited before its message is sent, so none is lost

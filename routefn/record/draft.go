@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/dedup"
@@ -20,6 +21,15 @@ const (
 	ownCopy
 	copies
 )
+
+// lookBack is how far back a message is searched for that is marked Again and whose id is
+// not known. Its first try may have been stored although its id was not. A script takes
+// 0.5 us for each entry that it reads.
+const lookBack = 5 * time.Minute
+
+// apart is by how many ms the entry of a message may be older than the claim of its id.
+// Both have the time of the route that stored it, and clocks of routes differ a little.
+const apart = 10_000
 
 // draft is a message that is being stored in its logs.
 type draft struct {
@@ -55,6 +65,29 @@ func (d *draft) since() int64 {
 		return d.had - apart
 	}
 	return d.at - lookBack.Milliseconds()
+}
+
+// These say what append.lua does to an entry.
+const (
+	appendNew    = "0"
+	searchFirst  = "1"
+	recallStored = "2"
+	uniteStored  = "3"
+	searchKnown  = "4"
+)
+
+// The method search returns what append.lua does to the entry of a draft.
+func (d *draft) search() string {
+	switch {
+	case d.gone:
+		return uniteStored
+	case d.had != 0 && !d.taken:
+		return searchKnown
+	case d.look, d.repeated:
+		return searchFirst
+	default:
+		return appendNew
+	}
 }
 
 // newDraft encodes a message. The time of its entry is now, or for a delayed message, the

@@ -8,6 +8,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 	"github.com/cim-go/cim/routefn/record/queue"
 )
 
@@ -71,7 +72,7 @@ var (
 	// ErrLimited is returned if a rate of Config.Limits is used up. The call stored
 	// nothing, and the same call succeeds later. The error has a method Wait, which
 	// returns how long to wait.
-	ErrLimited = errors.New("rate is used up")
+	ErrLimited = pass.ErrLimited
 	// ErrNewReceivers is returned for a message to a user to whom its sender never
 	// wrote, if the sender's rate of new receivers is used up. It has the method Wait,
 	// as ErrLimited has.
@@ -90,7 +91,7 @@ var (
 	ErrExpired = errors.New("session number has expired")
 	// ErrVoid is returned for a Pass that is no longer valid, because its device was
 	// logged out or the pass has expired by the store's clock.
-	ErrVoid = errors.New("token is void")
+	ErrVoid = pass.ErrVoid
 	// ErrReplayed is returned for a refresh token whose successor was already used. So
 	// somebody other than the device has a copy of the token.
 	ErrReplayed = errors.New("refresh token was used before")

@@ -95,29 +95,6 @@ func (b *batch) anyStored() bool {
 	return false
 }
 
-// These say what append.lua does to an entry.
-const (
-	appendNew    = "0"
-	searchFirst  = "1"
-	recallStored = "2"
-	uniteStored  = "3"
-	searchKnown  = "4"
-)
-
-// The method search returns what append.lua does to the entry of a draft.
-func (d *draft) search() string {
-	switch {
-	case d.gone:
-		return uniteStored
-	case d.had != 0 && !d.taken:
-		return searchKnown
-	case d.look, d.repeated:
-		return searchFirst
-	default:
-		return appendNew
-	}
-}
-
 // judging returns the op that checks the stored messages of a batch. The parameter what is
 // recallStored or uniteStored.
 func (s *Store) judging(b *batch, what string) *op.Op {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
@@ -47,7 +48,7 @@ func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []e
 		}
 		l := logref.Ref{User: q.User}
 		logs = append(logs, l)
-		args := append(append([]any{q.Device}, q.Pass.args()...), q.Login.args()...)
+		args := append(append([]any{q.Device}, q.Pass.Args()...), q.Login.args()...)
 		ops = append(ops, l.HashScript(issueScript, args...))
 		of = append(of, i)
 		settling = append(settling, q.Shown.SettleOps(true)...)
@@ -57,7 +58,7 @@ func (s *Store) IssueNumbers(ctx context.Context, list []Issuing) ([]Issued, []e
 		settling = nil // once
 	}, "issue", logs, ops, true)
 	for j, o := range ops {
-		if errs[of[j]] = cmp.Or(o.Err, refusalOf(o)); errs[of[j]] != nil {
+		if errs[of[j]] = cmp.Or(o.Err, pass.RefusalOf(o)); errs[of[j]] != nil {
 			continue
 		}
 		issued[of[j]] = Issued{

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
@@ -68,10 +69,10 @@ func (s *Store) EndSessions(ctx context.Context, user int64, q Revoking, by *Pas
 		asks = by.Device
 	}
 	l := logref.Ref{User: user}
-	args := append([]any{q.Device, q.Spared, asks}, by.args()...)
+	args := append([]any{q.Device, q.Spared, asks}, by.Args()...)
 	o := l.HashScript(revokeScript, append(args, fieldsOf(s.devices))...)
 	s.onLogsBy(ctx, s.Accept, "revoke", []logref.Ref{l}, []*op.Op{o}, true)
-	err := cmp.Or(o.Err, refusalOf(o))
+	err := cmp.Or(o.Err, pass.RefusalOf(o))
 	switch {
 	case err == nil:
 		return rows.ParseSessions(op.Text(o.Reply[1])), nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
@@ -28,9 +29,9 @@ func (s *Store) Logout(ctx context.Context, user int64, device string, by *Pass)
 		asks = by.Device
 	}
 	l := logref.Ref{User: user}
-	o := l.HashScript(logoutScript, append([]any{device, asks}, by.args()...)...)
+	o := l.HashScript(logoutScript, append([]any{device, asks}, by.Args()...)...)
 	s.onLogsBy(ctx, s.Accept, "logout", []logref.Ref{l}, []*op.Op{o}, true)
-	err := cmp.Or(o.Err, refusalOf(o))
+	err := cmp.Or(o.Err, pass.RefusalOf(o))
 	switch {
 	case err == nil:
 		return rows.ParseSession(op.Text(o.Reply[1])), nil

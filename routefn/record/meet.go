@@ -6,6 +6,7 @@ import (
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 )
 
 // mostReceivers is how many of a user's latest receivers are remembered. Each takes some
@@ -64,7 +65,7 @@ func (s *Store) meetingsOf(drafts []*draft, nowMs int64) (beside, before []*meet
 
 func (m *meeting) script(r limit.Rate) *op.Op {
 	l := logref.Ref{User: m.from}
-	args := append(rateArgs(r), mostReceivers)
+	args := append(pass.RateArgs(r), mostReceivers)
 	for _, to := range m.receivers {
 		args = append(args, to)
 	}
@@ -92,7 +93,7 @@ func (s *Store) settleMeetings(meetings []*meeting) map[pair]error {
 			if refused == nil {
 				refused = make(map[pair]error)
 			}
-			refused[pair{m.from, to}] = fmt.Errorf("user %d: %w", to, limitedError{ErrNewReceivers, milliseconds(wait)})
+			refused[pair{m.from, to}] = fmt.Errorf("user %d: %w", to, pass.Refused{Reason: ErrNewReceivers, After: pass.Milliseconds(wait)})
 		}
 	}
 	return refused

@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 )
 
 // A sender writes to new users over connections and over HTTP, through two routes. Only as
@@ -31,7 +32,7 @@ func TestNewReceiversAreBounded(t *testing.T) {
 				}
 				for i := range users {
 					err := write(i, fmt.Sprint("first", i))
-					if wait := new(limitedError); i >= 5 && (!errors.Is(err, ErrNewReceivers) || !errors.As(err, wait) || wait.Wait() <= 0) || i < 5 && err != nil {
+					if wait := new(pass.Refused); i >= 5 && (!errors.Is(err, ErrNewReceivers) || !errors.As(err, wait) || wait.Wait() <= 0) || i < 5 && err != nil {
 						t.Errorf("message to user %d: %v", i, err)
 					}
 				}

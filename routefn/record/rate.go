@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 )
 
 // A budget is one number in its owner's hash: the time at which the budget is full
@@ -42,35 +42,10 @@ const (
 	// mostUnseen is how many messages of a sender a route stores at once while it knows
 	// nothing of the sender's budget. These messages may not be counted.
 	mostUnseen = 16
-	// mostCost bounds the cost of one request, see rate.lua.
-	mostCost = 1000
 )
 
 // rateField is the field of a user's hash that has the budget of messages.
-const rateField = "rate"
-
-// limitedError is ErrLimited or ErrNewReceivers with the time to wait.
-type limitedError struct {
-	kind error
-	wait time.Duration
-}
-
-func (e limitedError) Error() string { return fmt.Sprintf("%s: come again in %v", e.kind, e.wait) }
-
-// Unwrap returns ErrLimited or ErrNewReceivers.
-func (e limitedError) Unwrap() error { return e.kind }
-
-// Wait returns how long to wait before the same call may succeed.
-func (e limitedError) Wait() time.Duration { return e.wait }
-
-func limited(ms int64) error { return limitedError{ErrLimited, milliseconds(ms)} }
-
-// milliseconds returns ms as a time to wait, and at least 1 ms.
-func milliseconds(ms int64) time.Duration { return time.Duration(max(ms, 1)) * time.Millisecond }
-
-// rateArgs returns the arguments that describe a rate to scripts: after how many us one
-// unit comes back, and how many units a full budget has.
-func rateArgs(r limit.Rate) []any { return []any{r.Every.Microseconds(), r.Burst} }
+const rateField = string(MessageBudget)
 
 // budget is what a Store knows of a sender's budget of messages.
 type budget struct {
@@ -130,7 +105,7 @@ func surely(r limit.Rate, seen, now int64, n int) bool {
 	switch {
 	case !r.On():
 		return true
-	case seen > now+max(full, mostCost*every): // the budget is wrong, see rate.lua
+	case seen > now+max(full, pass.MostCost*every): // the budget is wrong, see rate.lua
 		return false
 	case seen == 0:
 		return n <= max(1, min(mostUnseen, r.Burst/2))
@@ -143,7 +118,7 @@ func surely(r limit.Rate, seen, now int64, n int) bool {
 // that are owed to the budget.
 func (s *Store) take(c *cost) *op.Op {
 	c.count = s.settleOwed(c.from)
-	args := append([]any{rateField, len(c.drafts), 1}, rateArgs(c.rate)...)
+	args := append([]any{rateField, len(c.drafts), 1}, pass.RateArgs(c.rate)...)
 	c.op = logref.Ref{User: c.from}.HashScript(chargeScript, append(args, c.count)...)
 	return c.op
 }
@@ -170,7 +145,7 @@ func (s *Store) granted(exact []*cost) {
 		}
 		s.noteBudget(c.from, op.Text(c.op.Reply[2]))
 		for _, d := range c.drafts[op.Integer(c.op.Reply[0]):] {
-			d.err[receiverCopy] = limited(op.Integer(c.op.Reply[1]))
+			d.err[receiverCopy] = pass.Limited(op.Integer(c.op.Reply[1]))
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
@@ -31,7 +32,7 @@ func perSecond(n, burst int) limit.Rate {
 func sent(t testing.TB, answers []Appended) (accepted int) {
 	t.Helper()
 	for _, a := range answers {
-		switch late := new(limitedError); {
+		switch late := new(pass.Refused); {
 		case a.Err == nil:
 			accepted++
 		case !errors.Is(a.Err, ErrLimited):
@@ -256,7 +257,7 @@ func counted(t testing.TB, s *Store, from, to int64, id string) {
 func wrongly(t testing.TB, s *Store, rate limit.Rate, m Message) {
 	t.Helper()
 	err := s.Append(t.Context(), []Message{m})[0].Err
-	if late, most := new(limitedError), rate.Every+time.Second; !errors.As(err, late) || late.Wait() > most {
+	if late, most := new(pass.Refused), rate.Every+time.Second; !errors.As(err, late) || late.Wait() > most {
 		t.Errorf("%s: %v, want to come again within %v", m.ID, err, most)
 	}
 }

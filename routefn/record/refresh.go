@@ -9,6 +9,7 @@ import (
 
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 )
 
 // If a refresh token is used again within RefreshGrace of its first use, it gets the same
@@ -61,9 +62,9 @@ func (s *Store) refresh(ctx context.Context, p RefreshPass, grace time.Duration)
 	l := logref.Ref{User: p.User}
 	o := l.HashScript(refreshScript, append([]any{
 		p.Device, p.Number, p.Expires, p.Generation, strconv.FormatUint(p.ID, 16), grace.Milliseconds(), againTime.Milliseconds(),
-	}, rateArgs(s.limits.Refreshes)...)...)
+	}, pass.RateArgs(s.limits.Refreshes)...)...)
 	s.onLogs(ctx, "refresh", []logref.Ref{l}, []*op.Op{o})
-	if err := cmp.Or(o.Err, refusalOf(o), refreshRefusal(o)); err != nil {
+	if err := cmp.Or(o.Err, pass.RefusalOf(o), refreshRefusal(o)); err != nil {
 		return Refreshed{}, fmt.Errorf("refresh token of %d: %w", p.User, err)
 	}
 	return Refreshed{Time: op.Integer(o.Reply[1]), Generation: op.Integer(o.Reply[2]), Used: op.Integer(o.Reply[3])}, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/cim-go/cim/routefn/limit"
 	"github.com/cim-go/cim/routefn/record/logref"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 	"github.com/cim-go/cim/routefn/record/storetest"
 )
 
@@ -294,7 +295,7 @@ func TestRefreshesAreBounded(t *testing.T) {
 		}
 		for _, c := range []*chain{phone, desk} {
 			_, err := c.use(one)
-			if wait := new(limitedError); !errors.Is(err, ErrLimited) || !errors.As(err, wait) || wait.Wait() <= 0 {
+			if wait := new(pass.Refused); !errors.Is(err, ErrLimited) || !errors.As(err, wait) || wait.Wait() <= 0 {
 				t.Errorf("a fifth refresh: %v", err)
 			}
 		}

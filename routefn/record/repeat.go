@@ -5,22 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/cim-go/cim/routefn/record/dedup"
 	"github.com/cim-go/cim/routefn/record/delayed"
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 )
-
-// lookBack is how far back a message is searched for that is marked Again and whose id is
-// not known. Its first try may have been stored although its id was not. A script takes
-// 0.5 us for each entry that it reads.
-const lookBack = 5 * time.Minute
-
-// apart is by how many ms the entry of a message may be older than the claim of its id.
-// Both have the time of the route that stored it, and clocks of routes differ a little.
-const apart = 10_000
 
 // firstTryLife is for how long a first try may be stored after a node has sent it, in ms.
 // A node gives up a request after 3 s and sends it again with every message marked Again.
@@ -122,7 +113,7 @@ func (s *Store) claim(ctx context.Context, drafts []*draft, now int64) {
 		c.pending = c.read()
 		c.ops = append(c.ops, c.pending)
 		if p := c.drafts[0].Pass; p != nil || s.limits.Messages.On() {
-			c.head = p.read(c.from)
+			c.head = p.Read(c.from)
 			c.ops = append(c.ops, c.head)
 		}
 		ops = append(ops, c.ops...)
@@ -176,10 +167,10 @@ func (s *Store) claimed(ctx context.Context, claims []*claim, now int64) {
 			ops = append(ops, s.ids.Rotate(c.from, now))
 		}
 		if c.head != nil {
-			s.noteBudget(c.from, budgetIn(c.head))
+			s.noteBudget(c.from, pass.BudgetIn(c.head))
 		}
-		if p := c.drafts[0].Pass; c.head != nil && p != nil && !sufficient(c.head) {
-			c.head = p.op(nil)
+		if p := c.drafts[0].Pass; c.head != nil && p != nil && !pass.Sufficient(c.head) {
+			c.head = p.Script()
 			ops, c.ops = append(ops, c.head), append(c.ops, c.head)
 		}
 	}
@@ -204,7 +195,7 @@ func (c *claim) settle(now int64) error {
 	c.ids.Second()
 	var refused error
 	if p := c.drafts[0].Pass; p != nil {
-		refused = p.verdict(c.head, now)
+		refused = p.Verdict(c.head, now)
 	}
 	for i, d := range c.drafts {
 		had, known := c.ids.Had(i)
@@ -266,60 +257,6 @@ func (s *Store) noted(ctx context.Context, claims []*claim, now int64) {
 		for i, d := range c.drafts {
 			d.fresh = c.failed() == nil && c.ids.Fresh(i)
 			d.twice = c.failed() == nil && !d.fresh
-		}
-	}
-}
-
-// unite looks once more at messages that a first try has stored and that may stand twice.
-// Another route may have stored a repetition before: it has claimed the id first, or has left
-// the mark redone. In each log the earlier entry counts, and the later one loses its text.
-// Its place stays.
-func (s *Store) unite(ctx context.Context, batches []*batch) {
-	var ops []*op.Op
-	var of []*batch
-	for _, b := range batches {
-		if b.op.Err == nil && b.anyStored() && b.doubtful() {
-			ops, of = append(ops, s.judging(b, uniteStored)), append(of, b)
-		}
-	}
-	s.Accept(ctx, "append", ops...)
-	for i, b := range of {
-		b.united(ops[i])
-	}
-}
-
-// doubtful reports whether an entry that the batch has appended may stand twice.
-func (b *batch) doubtful() bool {
-	for _, d := range b.drafts {
-		if d.copy[b.which] != nil && (d.twice || b.op.Script == nil && b.redone >= d.made) {
-			return true
-		}
-	}
-	return false
-}
-
-// united takes over the answer of append.lua about entries that may stand twice. If there is
-// none, the outcome is not known.
-func (b *batch) united(o *op.Op) {
-	for i, d := range b.drafts {
-		c, err := d.copy[b.which], o.Err
-		if c == nil {
-			continue
-		}
-		if err == nil && len(o.Reply) != 7+3*len(b.drafts) {
-			err = ErrUnknown
-		}
-		if err == nil {
-			if number := op.Integer(o.Reply[7+3*i]); number == 0 || number == c.Stored.At.Number {
-				continue // the copy is the only one
-			}
-			err = d.found([]byte(op.Text(o.Reply[9+3*i])))
-		}
-		if err == nil {
-			err = b.fill(d, *c, c.Stored.At.Position().Epoch, op.Integer(o.Reply[7+3*i]), op.Text(o.Reply[8+3*i]))
-		}
-		if err != nil {
-			d.copy[b.which], d.err[b.which] = nil, err
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/cim-go/cim/routefn/record/contacts"
 	"github.com/cim-go/cim/routefn/record/entry"
 	"github.com/cim-go/cim/routefn/record/op"
+	"github.com/cim-go/cim/routefn/record/pass"
 	"github.com/cim-go/cim/routefn/record/queue"
 	"github.com/cim-go/cim/routefn/record/rows"
 )
@@ -14,7 +15,7 @@ import (
 var folder embed.FS
 
 // lua finds files in the folder lua of this package, and in those of the packages below.
-var lua = op.Library{folder, contacts.Lua, queue.Lua, rows.Lua, entry.Lua, op.Lua}
+var lua = op.Library{folder, contacts.Lua, queue.Lua, pass.Lua, rows.Lua, entry.Lua, op.Lua}
 
 var (
 	appendScript = lua.Load("clock", "entry", "member", "find", "lease", "rate", "rates", "contact", "fetched", "room", "expire", "guard", "append")
@@ -32,7 +33,6 @@ var (
 	openScript   = lua.Load("clock", "entry", "live", "void", "device", "forget", "open")
 	issueScript  = lua.Load("clock", "live", "void", "device", "logins", "issue")
 	closeScript  = lua.Load("clock", "live", "device", "forget", "close")
-	tokenScript  = lua.Load("clock", "live", "void", "rate", "token")
 	logoutScript = lua.Load("clock", "live", "void", "device", "logout")
 	revokeScript = lua.Load("clock", "live", "void", "device", "forget", "logins", "revoke")
 	ackScript    = lua.Load("clock", "live", "device", "ack")

@@ -6,6 +6,7 @@ import (
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/accounts"
 	"github.com/cim-go/cim/routefn/record/delayed"
+	"github.com/cim-go/cim/routefn/record/pass"
 	"github.com/cim-go/cim/routefn/record/rows"
 	"github.com/cim-go/cim/routefn/record/watch"
 	"github.com/cim-go/cim/routefn/role"
@@ -23,16 +24,11 @@ type Received = rows.Received
 // Lease records that a node holds members of a group.
 type Lease = rows.Lease
 
+// Pass has those fields of a device's token that the store needs to check the token.
+type Pass = pass.Pass
+
 // Watch notices whether the store has lost something.
 type Watch = watch.Watch
-
-// Pass has those fields of a device's token that the store needs to check the token.
-type Pass struct {
-	User    int64
-	Device  string
-	Number  int64 // number of the login that made the token; zero: an earlier version made it
-	Expires int64 // ms since 1970, by the store's clock
-}
 
 // Issuing is a request for a session number.
 type Issuing struct {
