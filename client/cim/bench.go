@@ -29,6 +29,8 @@ const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
   storm    all connections break at once and come back
   half     the pairs, at half of the rate that saturates the system
 
+  -against URL measures a cluster that runs elsewhere, by default with pairs, http and login
+
   cim bench scale   computes what ten or a thousand nodes would do (-h has its flags)
   cim bench abuse   attacks a cluster, and measures what its users notice (-h has its flags)
 `
@@ -58,6 +60,8 @@ func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	c := bench.Config{Loads: bench.Usual, Out: stderr}
 	registerBench(fs, &c)
+	var at remote
+	at.register(fs, &c)
 	asJSON := fs.Bool("json", false, "print the figures for machines")
 	words, err := process.ParseWords(fs, "", args)
 	if err != nil {
@@ -68,6 +72,9 @@ func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	if len(words) == 1 {
 		c.Loads = strings.Split(words[0], ",")
+	}
+	if err := at.apply(&c, len(words) == 0); err != nil {
+		return err
 	}
 	report, err := bench.Run(ctx, c)
 	if errors.Is(err, bench.ErrConfig) {
@@ -122,10 +129,11 @@ func registerBench(fs *flag.FlagSet, c *bench.Config) {
 		return nil
 	})
 	fs.StringVar(&c.Redis, "redis", "", "store of the system that is started: spawn (a redis-server of its own), or the `URL` of one that runs;\nempty: spawn if redis-server is installed, else embedded")
-	fs.Func("route", "`URL` of a route of a running system, which is measured; nothing is started then. May be given several times", func(s string) error {
+	fs.Func("route", "`URL` of a route of a running system on this machine, which is measured; nothing is started then. May be given several times", func(s string) error {
 		c.Routes = append(c.Routes, strings.TrimSuffix(s, "/"))
 		return nil
 	})
+	fs.IntVar(&c.Outstanding, "outstanding", 64, "http: `messages` under way, of one account or of as many")
 	fs.Func("pid", "`name=id` of a process of the running system (id: of the process), whose CPU and memory are measured.\nMay be given several times", func(s string) error {
 		p, err := parseProcess(s)
 		c.Processes = append(c.Processes, p)

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
 
+	"github.com/cim-go/cim/client"
 	"github.com/cim-go/cim/client/cim/lab/up"
+	"github.com/cim-go/cim/proto"
 )
 
 // A system that somebody else started is measured as it is, twice with the same
@@ -30,6 +33,37 @@ func TestBenchMeasuresASystemThatRuns(t *testing.T) {
 	}
 	if !c.Nodes()[0].Running() {
 		t.Error("the node has ended")
+	}
+}
+
+// A cluster elsewhere gets its accounts by registration, whether it wants passwords or not.
+// It is not compared with this machine.
+func TestBenchMeasuresAClusterElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, auth := range []string{"open", "password"} {
+		c := startCluster(t, up.Config{Nodes: 1, Auth: auth, Redis: "spawn", RouteFlags: []string{"-limits", "off"}})
+		cmd := exec.CommandContext(t.Context(), "cim", "bench", "-against", c.RouteURLs()[0], "-password", "of the accounts",
+			"-runs", "1", "-duration", "100ms", "-warmup", "0s", "-pairs", "2", "-logins", "3", "-outstanding", "2", "-entries", "5")
+		cmd.Env = append(cmd.Environ(), "GORACE=atexit_sleep_ms=0")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", auth, err, out)
+		}
+		for _, want := range []string{"pairs, paced", "as it runs, HTTP", "http, 2 accounts, 5 entries", "POST /v1/login", ": 0 lost, 0 twice"} {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%s: %q is not in\n%s", auth, want, out)
+			}
+		}
+		if strings.Contains(string(out), "CPU a message") || strings.Contains(string(out), " limit\n") {
+			t.Errorf("%s: processes or the limit were measured\n%s", auth, out)
+		}
+		guest, err := client.Connect(t.Context(), client.Config{Routes: c.RouteURLs(), Name: "bench-000000", Password: "a guess", Device: "strange"})
+		if err == nil {
+			guest.Close()
+		}
+		if refused := errors.Is(err, proto.Err(proto.WrongPassword, "")); refused != (auth == "password") {
+			t.Errorf("%s: another password is answered with %v", auth, err)
+		}
 	}
 }
 

@@ -144,10 +144,13 @@ func wantsPassword(err error) bool {
 	return errors.As(err, &e) && (e.Code == proto.Invalid || e.Code == proto.NameTaken || e.Code == proto.WrongPassword)
 }
 
-func (f *chatFlags) secret() (string, error) {
-	path, ok := strings.CutPrefix(f.password, "file:")
+func (f *chatFlags) secret() (string, error) { return secretOf(f.password) }
+
+// secretOf returns the value of a flag -password, which may be in a file.
+func secretOf(password string) (string, error) {
+	path, ok := strings.CutPrefix(password, "file:")
 	if !ok {
-		return f.password, nil
+		return password, nil
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,8 +23,9 @@ import (
 // enough to keep a route busy.
 const callsAtOnce = 32
 
-// password is the password of all accounts, if the system asks for one.
-const password = "measured, not guarded"
+// fixedPassword is the password of all accounts, if the system asks for one and
+// Config.Password is empty.
+const fixedPassword = "measured, not guarded"
 
 // device is the device of all users.
 const device = "bench"
@@ -31,18 +33,31 @@ const device = "bench"
 // api prepares users at the routes of a system. It uses the same accounts each time, so
 // that a system which is measured often does not get more and more accounts.
 type api struct {
-	routes []string
-	client *http.Client
-	users  []int64  // ids of the registered users, by index
-	tokens []string // tokens of the users that were logged in
+	routes   []string
+	client   *http.Client
+	password string
+	users    []int64  // ids of the registered users, by index
+	tokens   []string // tokens of the users that were logged in
 
 	refused atomic.Int64 // requests that post has repeated
 }
 
-func newAPI(routes []string) *api {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = max(callsAtOnce, outstanding)
-	return &api{routes: routes, client: &http.Client{Transport: transport, Timeout: 30 * time.Second}}
+// keepOpen is how many connections to a route are kept for later requests.
+const keepOpen = 1024
+
+// newAPI returns an api without users.
+func (c *Config) newAPI(routes []string) *api {
+	client, transport := http.Client{}, http.DefaultTransport.(*http.Transport)
+	if c.HTTP != nil {
+		client = *c.HTTP
+	}
+	if own, ok := client.Transport.(*http.Transport); ok {
+		transport = own
+	}
+	transport = transport.Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = keepOpen, keepOpen
+	client.Transport, client.Timeout = transport, 30*time.Second
+	return &api{routes: routes, client: &client, password: cmp.Or(c.Password, fixedPassword)}
 }
 
 func accountName(i int) string { return fmt.Sprintf("bench-%06d", i) }
@@ -58,7 +73,7 @@ func (a *api) register(ctx context.Context, n int) error {
 	return each(ctx, n-have, func(ctx context.Context, i int) error {
 		i += have
 		var answer proto.RegisterAnswer
-		err := a.post(ctx, i, proto.PathRegister, proto.RegisterRequest{Name: accountName(i), Password: password}, &answer)
+		err := a.post(ctx, i, proto.PathRegister, proto.RegisterRequest{Name: accountName(i), Password: a.password}, &answer)
 		a.users[i] = answer.User
 		return err
 	})
@@ -68,7 +83,7 @@ func (a *api) register(ctx context.Context, n int) error {
 func (a *api) login(ctx context.Context, n int) ([]loadclients.Seat, error) {
 	seats := make([]loadclients.Seat, n)
 	err := each(ctx, n, func(ctx context.Context, i int) (err error) {
-		request := proto.LoginRequest{User: a.users[i], Password: password, Device: device}
+		request := proto.LoginRequest{User: a.users[i], Password: a.password, Device: device}
 		seats[i], err = a.admit(ctx, i, request)
 		return err
 	})
@@ -88,6 +103,9 @@ func (a *api) admit(ctx context.Context, i int, request proto.LoginRequest) (loa
 	}
 	if answer.Node.TLS {
 		return loadclients.Seat{}, fmt.Errorf("%s asks for TLS, which this load generator does not speak", answer.Node.ID)
+	}
+	if answer.Node.Path != "" {
+		return loadclients.Seat{}, fmt.Errorf("%s takes only WebSockets at %s, which this load generator does not know", answer.Node.ID, answer.Node.Path)
 	}
 	a.tokens[i] = answer.Token
 	return loadclients.Seat{User: answer.User, Address: answer.Node.Address, Ticket: answer.Ticket}, nil
@@ -138,6 +156,10 @@ func (a *api) repeated() int64 { return a.refused.Load() }
 // compares only as many at once as it has processors.
 const patience = 5 * time.Minute
 
+// longestWait is the longest time that a caller waits at once. A route that asks for more
+// has a limit that a measurement should not meet.
+const longestWait = 30 * time.Second
+
 // post calls a route for the i-th user. If the route answers that a later try may
 // succeed, post repeats the call.
 func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
@@ -145,8 +167,11 @@ func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
 	defer cancel()
 	for {
 		later, err := a.try(ctx, i, path, in, out)
-		if later == 0 {
+		switch {
+		case later == 0:
 			return err
+		case later > longestWait:
+			return fmt.Errorf("the system has limits, and the next request would be taken after %v: %w", later, err)
 		}
 		a.refused.Add(1)
 		select {

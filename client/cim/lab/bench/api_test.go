@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/cim-go/cim/proto"
@@ -24,11 +25,25 @@ func TestRouteThatIsBusyIsAskedAgain(t *testing.T) {
 		fmt.Fprint(w, `{"user":7}`)
 	}))
 	defer route.Close()
-	a := newAPI([]string{route.URL})
+	a := new(Config).newAPI([]string{route.URL})
 	if err := a.register(t.Context(), 1); err != nil || a.users[0] != 7 || asked != 3 || a.repeated() != 2 {
 		t.Fatalf("after %d requests: users %v, %v", asked, a.users, err)
 	}
 	if later, err := a.try(t.Context(), 0, proto.PathLogin+"/none", nil, new(proto.LoginAnswer)); later != 0 || err != nil {
 		t.Fatalf("an answer is taken as %v, %v", later, err)
+	}
+}
+
+// A limit of an hour is not waited for.
+func TestRouteThatSaysMuchLaterIsNotAskedAgain(t *testing.T) {
+	asked := 0
+	route := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.Header().Set("Retry-After", "180")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	defer route.Close()
+	if err := new(Config).newAPI([]string{route.URL}).register(t.Context(), 1); err == nil || asked != 1 || !strings.Contains(err.Error(), "3m0s") {
+		t.Errorf("after %d requests: %v", asked, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 type bench struct {
 	Config
 	begun    time.Time
+	running  *running // the system that runs already; nil: systems are started
 	profiled string   // the name of the present measurement in the names of files
 	profiles profiles // the profiles of the system that is being measured
 }
@@ -37,6 +38,9 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		c.Out = io.Discard
 	}
 	b := &bench{Config: c, begun: time.Now()}
+	if len(c.Routes) > 0 {
+		b.running = &running{c.newAPI(c.Routes), c.Processes}
+	}
 	report := newReport(b.loads(), c.Runs)
 	for n := range c.Runs {
 		for i, l := range report.loads {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,10 @@ type Config struct {
 	GroupsOfUser int
 	Publish      float64 // messages per second in the paced runs of fanout and group
 	Rate         float64 // messages per second in the paced runs of pairs
-	Entries      []int   // how many entries every log has before a run of http; the load is measured for each
+	// Outstanding is how many messages are under way in the load http, of one account or of
+	// as many accounts.
+	Outstanding int
+	Entries     []int // how many entries every log has before a run of http; the load is measured for each
 	// HalfOf is the rate of which the load half takes half, in messages per second. Zero:
 	// the highest rate, which is measured first.
 	HalfOf float64
@@ -57,7 +61,12 @@ type Config struct {
 	Redis string
 	// Routes are the URLs of a system that runs already. Empty: each measurement starts
 	// a new one.
-	Routes    []string
+	Routes []string
+	// Elsewhere says that the system of Routes runs on other machines. So it is not
+	// compared with the limit of this one.
+	Elsewhere bool
+	HTTP      *http.Client       // makes the requests to routes; nil: a plain one
+	Password  string             // of all accounts, in a system that asks for one; empty: a fixed one
 	Processes []procstat.Process // the processes of that system whose costs are reported; those named "route" and "redis-server" hold no connections
 
 	Program []string  // the command line by which to start this program again; nil: the present binary
@@ -66,6 +75,10 @@ type Config struct {
 
 // Loads has the names of all loads.
 var Loads = append(slices.Clone(Usual), "http", "half", "storm")
+
+// Remote has the names of the loads that a system elsewhere is measured with if none is
+// named.
+var Remote = []string{"pairs", "http", "login"}
 
 // Usual has the names of the loads that are measured if none is named.
 var Usual = []string{"fanout", "pairs", "idle", "login", "group"}
@@ -85,7 +98,7 @@ func (c *Config) check() error {
 		}
 	}
 	for name, n := range map[string]int{
-		"runs": c.Runs, "members": c.Members, "nodes": c.Nodes, "pairs": c.Pairs, "idle": c.Idle, "logins": c.Logins, "storm": c.Storm, "text": c.Text,
+		"runs": c.Runs, "members": c.Members, "nodes": c.Nodes, "pairs": c.Pairs, "idle": c.Idle, "logins": c.Logins, "storm": c.Storm, "outstanding": c.Outstanding, "text": c.Text,
 	} {
 		if n < 1 {
 			return fmt.Errorf("%w: -%s is %d, want at least 1", ErrConfig, name, n)
@@ -99,7 +112,7 @@ func (c *Config) check() error {
 	case c.HalfOf < 0 || c.MostLate <= 0:
 		return fmt.Errorf("%w: -half-of is %v and -late %v", ErrConfig, c.HalfOf, c.MostLate)
 	case len(c.Routes) == 0 && len(c.Processes) > 0:
-		return fmt.Errorf("%w: -pid is for a system that runs already: set -route", ErrConfig)
+		return fmt.Errorf("%w: -pid is for a system that runs already: set -route or -against", ErrConfig)
 	case c.GroupsOfUser < 0 || c.GroupsOfUser > proto.MaxGroups:
 		return fmt.Errorf("%w: -groups-of-user is %d, want 0 to %d", ErrConfig, c.GroupsOfUser, proto.MaxGroups)
 	case c.GroupsOfUser > 0 && len(c.Routes) > 0:

@@ -16,7 +16,7 @@
 //	        groups. At most 20,000 groups are made, which bounds the users.
 //	group   One publisher and the members of a group, 10 to 1,000, on three nodes.
 //	http    Private messages by POST /v1/send, beside the same by connection: one at a
-//	        time, 64 at a time of one account, and 64 at a time of as many accounts. Each
+//	        time, 64 (-outstanding) of one account, and 64 of as many accounts. Each
 //	        goes to a receiver of its own, who is connected. It is measured with empty
 //	        logs, and with 1,000 entries in each log that users wrote to themselves
 //	        before. By HTTP, each message under way has a connection, and its sender has
@@ -44,8 +44,10 @@
 // Each measurement starts a new system and kills it afterwards, because a process seldom
 // gives memory back. "Together" is one cim-server -with-route and a redis-server. "Apart"
 // has node and route in processes of their own. The redis-server keeps nothing on disk.
-// With Config.Routes a running system is measured instead; it gets accounts named
-// bench-000000 and so on.
+// With Config.Routes a running system is measured instead. It gets accounts named
+// bench-000000 and so on, in open mode or with a password. If it runs elsewhere, it is not
+// compared with the limit, and the CPU of processes is not known. Its limits must allow so
+// many registrations and messages, and its nodes must take TCP without TLS.
 //
 // "Limit" is package baseline: one event loop that stores, checks and acknowledges
 // nothing. The same clients measure it in the same run. Of all figures, those given as

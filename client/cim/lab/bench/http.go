@@ -19,8 +19,8 @@ func (b *bench) http() []load {
 	for _, entries := range b.Entries {
 		loads = append(loads,
 			b.posts(senders{"alone", 1, 1}, entries),
-			b.posts(senders{"one account", 1, outstanding}, entries),
-			b.posts(senders{fmt.Sprintf("%d accounts", outstanding), outstanding, outstanding}, entries))
+			b.posts(senders{"one account", 1, b.Outstanding}, entries),
+			b.posts(senders{fmt.Sprintf("%d accounts", b.Outstanding), b.Outstanding, b.Outstanding}, entries))
 	}
 	return loads
 }

@@ -11,14 +11,13 @@ import (
 // idle returns the loads with connections that are logged in and only ping.
 func (b *bench) idle() []load {
 	about := fmt.Sprintf("%d connections that are logged in and ping every 10 s", b.Idle)
-	forms := b.forms(1)
 	return []load{
 		{
-			Name: "idle, TCP", About: about, forms: forms,
+			Name: "idle, TCP", About: about, forms: b.forms(1),
 			run: func(ctx context.Context, s system) ([]Figure, Check, error) { return b.inPeace(ctx, s, false) },
 		},
 		{
-			Name: "idle, WebSocket", About: about, forms: forms[:len(forms)-1], // the limit does not speak WebSocket
+			Name: "idle, WebSocket", About: about, forms: b.systems(1), // the limit does not speak WebSocket
 			run: func(ctx context.Context, s system) ([]Figure, Check, error) { return b.inPeace(ctx, s, true) },
 		},
 	}

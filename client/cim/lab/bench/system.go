@@ -45,9 +45,12 @@ const (
 )
 
 // forms returns the forms of a load that needs the given number of nodes. The last one is
-// the limit, with which the others are compared.
+// the limit, with which the others are compared, unless the system runs elsewhere.
 func (b *bench) forms(nodes int) []form {
 	all := b.systems(nodes)
+	if b.Elsewhere {
+		return all
+	}
 	for i := range all {
 		all[i].of = limitForm
 	}
@@ -58,10 +61,8 @@ func (b *bench) forms(nodes int) []form {
 // systems returns the forms without the limit. They are compared with nothing.
 func (b *bench) systems(nodes int) []form {
 	if len(b.Routes) > 0 {
-		running := func(context.Context) (system, error) {
-			return &running{newAPI(b.Routes), b.Processes}, nil
-		}
-		return []form{{name: runningForm, start: running}}
+		start := func(context.Context) (system, error) { return b.running, nil }
+		return []form{{name: runningForm, start: start}}
 	}
 	cluster := func(c up.Config) func(context.Context) (system, error) {
 		c.Nodes, c.Redis, c.Program = nodes, b.Redis, b.Program
@@ -117,7 +118,7 @@ func (b *bench) startCluster(ctx context.Context, c up.Config) (system, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{newAPI(started.RouteURLs()), started, served}, nil
+	return &cluster{b.newAPI(started.RouteURLs()), started, served}, nil
 }
 
 func (c *cluster) processes() []procstat.Process {
