@@ -48,9 +48,9 @@ type Config struct {
 	Drain    Drain
 	CIM      CIM
 
-	// The node calls Load with how many eighths of Limits.Capacity are in use. It does so
-	// when the number changes, at most once per second. It must not block. nil: nothing
-	// is called.
+	// The node calls Load with the number of eighths of Limits.Capacity that are in use.
+	// It does so when the number changes, at most once per second. Load must not block.
+	// nil: nothing is called.
 	Load func(eighths int)
 	// Ready returns why the program should get no work yet, or nil. If Ready is nil,
 	// the program is always ready.

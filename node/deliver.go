@@ -102,7 +102,7 @@ func (d *deliverer) pushDelivered(item *proto.PushItem) (gone []int64) {
 // reopen asks routes to open the sessions of a user again, because the list of the user's
 // groups has changed. If the user left a group, the node may never have learned that they
 // had joined it. So sessions that are not members of the group here get the place of the
-// leaving, and fetch the log up to that.
+// entry about the leaving. They fetch the log up to that place.
 func (d *deliverer) reopen(item *proto.PushItem) (gone []int64) {
 	leaving := d.packet(item.Stored)
 	var outside []int64

@@ -8,11 +8,11 @@
 //
 // # Layout
 //
-// A package below node does one thing, and knows the node by interfaces of at most three
-// methods that it declares itself. This package wires them: node.go makes and runs the
-// parts. session.go and handshake.go have what the parts share: a connection that
-// belongs to a user. No package knows the Node, and here only those three files do. A
-// package imports only packages that stand below it in this list.
+// A package below node does one thing. It knows the node only by interfaces that the
+// package itself declares, with at most three methods each. This package wires them:
+// node.go makes and runs the parts. session.go and handshake.go have what the parts
+// share: a connection that belongs to a user. No package knows the Node, and here only
+// those three files do. A package imports only packages that stand below it in this list.
 //
 //	api         the internal port: pushes, drains, health, metrics
 //	cim         CIM's clients and routes
@@ -25,7 +25,7 @@
 //	hub         which user has which connections
 //	pull        a few pulls at a time
 //	standstill  whether the process stood still
-//	metrics     the metrics of all of these, but for link
+//	metrics     the metrics of all of these, except link
 //	routes      calls to routes, and the pause after one that failed
 //	link        connections, their frames and their outboxes
 //
@@ -87,9 +87,9 @@
 // of its device displaced it, or the node stops. The node then reports that the
 // session's number is closed, unless a route had said so itself.
 //
-// A session that opens becomes a member of its user's groups when a route has said which
-// groups these are. The node holds a group if it has a lease of the group and lacks none
-// of the group's entries. For such a group, a route only looks up whether the user is a
+// When a route has named the groups of a user, a session that opens becomes a member of
+// these groups. The node holds a group if it has a lease of the group and lacks none of
+// the group's entries. For such a group, a route only looks up whether the user is a
 // member (package report, entering.go). The group of everyone has all users as members.
 //
 // A delivery mark is the key of a message that a device has shown, for a sender who
@@ -105,8 +105,8 @@
 //
 // Run stops them in this order. The links close, with GoingAway. Then the reports and the
 // calls to CIM's routes end once nothing waits, or after half of Timeouts.Stop. Then all
-// others end. Messages that still wait for a route are dropped unanswered, and their
-// clients send them again elsewhere.
+// other goroutines end. Messages that still wait for a route are dropped unanswered, and
+// their clients send them again elsewhere.
 //
 // # Locks
 //

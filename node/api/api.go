@@ -155,8 +155,8 @@ func (h *Server) Handler() http.Handler {
 	return h.config.Pages.Handler(mux)
 }
 
-// service calls next only for requests of processes with one of the roles. Without
-// certificates, a request needs a service token.
+// service calls the handler next only if the calling process has one of the roles.
+// Without certificates, a request needs a service token.
 func (h *Server) service(next http.HandlerFunc, roles ...cert.Role) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := h.config.Gate.Check(r, roles...)
@@ -169,9 +169,9 @@ func (h *Server) service(next http.HandlerFunc, roles ...cert.Role) http.Handler
 	})
 }
 
-// cimRoute serves requests of CIM's routes, which send no token. If Config.CIMPushers is
-// set, it has the addresses of these routes. Requests from other addresses then need a
-// token.
+// cimRoute serves requests of CIM's routes, which send no token. Config.CIMPushers has
+// the addresses of these routes, and requests from other addresses need a token. If
+// CIMPushers is nil, no request needs a token.
 func (h *Server) cimRoute(next http.HandlerFunc) http.Handler {
 	withToken := h.service(next) // processes with certificates do not push this way
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -185,8 +185,8 @@ func (h *Server) cimRoute(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// SetTokens replaces Config.Tokens. Streams that are open stay open. It ignores empty
-// tokens.
+// SetTokens replaces Config.Tokens, and ignores empty tokens. Streams that are open stay
+// open.
 func (h *Server) SetTokens(all ...string) {
 	tokens := slices.DeleteFunc(slices.Clone(all), func(t string) bool { return t == "" })
 	h.tokens.Store(&tokens)

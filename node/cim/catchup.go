@@ -48,10 +48,10 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// CatchUp sends a CIM connection its logs, in their order and without gaps, because its
-// client can neither sort entries nor fetch missing ones. It pulls missing entries as
-// soon as an entry comes early. It also acknowledges for the client (receipt.go). It is
-// safe for concurrent use.
+// CatchUp sends a CIM connection the logs of its user, in order and without gaps. CIM's
+// client can neither sort entries nor fetch missing ones. As soon as an entry comes
+// early, CatchUp pulls the missing ones. CatchUp also acknowledges for the client
+// (receipt.go). It is safe for concurrent use.
 type CatchUp struct {
 	config  *Config
 	session Session
@@ -66,8 +66,9 @@ type CatchUp struct {
 }
 
 const (
-	// keptShown is how many places of shown entries a CatchUp remembers for each log. It
-	// does not show these entries again, and can follow the log from any of the places.
+	// keptShown is how many places of shown entries a CatchUp remembers for each log. The
+	// CatchUp does not show these entries again, and can follow the log from any of the
+	// places.
 	keptShown = order.Kept
 	// A pull begins only if less than pullRoom bytes wait in the outbox.
 	pullRoom = 64 << 10
@@ -150,10 +151,10 @@ func (f *CatchUp) log(id int64) *clientLog {
 }
 
 // Start follows both logs from their cursors, and pulls the entries up to newest. The
-// parameter ends has the end of each log, as a route has read it. Each place in newest is
-// that end or a later place. Without a cursor, Start reads the inbox from its oldest
-// entry, and everyone's log from its place in ends. The first ping makes that place the
-// cursor of everyone's log.
+// parameter ends has the end that a route has read for each log. The parameter newest
+// has, for each log, the same end or a later place. If a log has no cursor, Start reads
+// the inbox from its oldest entry, but everyone's log from its end. The client's first
+// ping then makes that end the cursor of everyone's log.
 func (f *CatchUp) Start(cursors, ends, newest []*proto.Mark) {
 	f.mu.Lock()
 	for i := range f.logs {
@@ -275,7 +276,7 @@ func (f *CatchUp) dueLocked(now time.Time) *clientLog {
 	return nil
 }
 
-// Pull writes the entries of the logs that were not written yet. If it fails, Tick tries
+// Pull pulls the logs that are due, and writes their entries. If a pull fails, Tick tries
 // again. It implements pull.Job.
 func (f *CatchUp) Pull(ctx context.Context) {
 	for {

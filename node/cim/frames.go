@@ -38,8 +38,8 @@ type run struct {
 	places []proto.Position // of the messages in frame and of those that are not shown
 }
 
-// cimRuns returns the OFFLINE frames of waiting messages. There is one frame for each
-// run of messages of one sender, because a frame of CIM names only one sender. A
+// cimRuns returns the OFFLINE frames of waiting messages. There is one frame for each run
+// of messages from the same sender, because a frame of CIM names only one sender. A
 // message that is not shown counts as a part of the run before or after it.
 func cimRuns(messages []proto.Message, receiver int64, shown func(proto.Message) bool) []run {
 	var runs []run
@@ -71,8 +71,8 @@ func cimRuns(messages []proto.Message, receiver int64, shown func(proto.Message)
 	return runs
 }
 
-// cimShown reports whether a CIM client is shown the message. It is not shown its own
-// messages, because it prints them itself.
+// cimShown reports whether a CIM client is shown the message. A client is not shown its
+// own messages, because it prints them itself.
 func cimShown(m proto.Message, receiver int64) bool {
 	return m.Kind == proto.Kind_TEXT && (m.From != receiver || m.To == receiver)
 }

@@ -67,12 +67,13 @@ type OfflineConfig struct {
 // call.
 //
 // A call names only the user and no session, and deletes every record that CIM's route
-// has of the user. A late call would delete the record of a newer login. So it is made at
-// once, and only while no newer CIM connection of the user is known, here or in the
-// store. One case remains in which the call does harm: the user has logged in at CIM's
-// route, and the new connection has not reached a node yet.
+// has of the user. A late call would delete the record of a newer login. So a call is
+// made at once, and only while no newer CIM connection of the user is known, here or in
+// the store. One case remains in which the call does harm: the user has logged in at
+// CIM's route, and the new connection has not reached a node yet.
 //
-// All workers share one pause after a failure, because the route failed and not the user.
+// All workers share one pause after a failure, because a failed route fails for every
+// user.
 type Offline struct {
 	config OfflineConfig
 	queue  chan departed
@@ -111,7 +112,8 @@ func NewOffline(c OfflineConfig) *Offline {
 }
 
 // Add queues a report to CIM's routes that the user's connection has ended. The parameter
-// number is the session's, or zero if no route gave it one. Add never blocks.
+// number is the session's number, or zero if no route gave the session one. Add never
+// blocks.
 func (o *Offline) Add(user int64, name string, number int64) {
 	if o == nil {
 		return
@@ -120,10 +122,11 @@ func (o *Offline) Add(user int64, name string, number int64) {
 	o.push(departed{user: user, name: name, number: number, at: time.Now()})
 }
 
-// Leave queues a report to CIM's routes that a user leaves. A moment after the report it
-// ends the user's connection. So messages that the routes accept before the report still
-// reach the client. The routes keep later messages themselves. If no route answers, the
-// connection ends after offlineTime, and the report is repeated. Leave never blocks.
+// Leave queues a report to CIM's routes that a user leaves. A moment after the report,
+// the node ends the user's connection. So messages that the routes accept before the
+// report still reach the client. The routes keep later messages themselves. If no route
+// answers, the connection ends after offlineTime, and the report is repeated. Leave never
+// blocks.
 func (o *Offline) Leave(s Leaving, user int64, name string) {
 	if o == nil {
 		s.GoAway()
@@ -230,10 +233,10 @@ func (o *Offline) tell(ctx context.Context, d departed) {
 	}
 }
 
-// back reports whether a newer CIM connection of the user is known. It asks a route about
-// the session number after d's, as if this node held that session. If the store does not
-// know the number, there is no newer connection. While no route of ours answers, only the
-// connections here count.
+// back reports whether a newer CIM connection of the user is known. It adds one to the
+// session number in d, and asks a route about that number, as if this node held that
+// session. If the store does not know the number, there is no newer connection. While no
+// route of ours answers, only the connections here count.
 func (o *Offline) back(ctx context.Context, d departed) bool {
 	if o.config.Hub.Has(d.user, proto.CIMDevice) {
 		return true

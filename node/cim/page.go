@@ -37,8 +37,8 @@ func (f *CatchUp) pullOnce(ctx context.Context, l *clientLog, after proto.Positi
 	return err
 }
 
-// messagesOf returns the messages of an answer, and then a message that is not shown,
-// for the last place that the route has read.
+// messagesOf returns the messages of an answer. It adds a message at the last place that
+// the route has read. A client is not shown this last message.
 func messagesOf(answer *proto.PullAnswer) ([]order.Entry[proto.Message], error) {
 	if code := proto.Code(answer.Code); code != proto.OK && code != proto.Diverged {
 		return nil, proto.Err(code, "")

@@ -39,10 +39,10 @@ type Connections interface {
 	CIM(user int64) []*link.Link
 }
 
-// Push writes a message of CIM's route to the user's CIM connections. body is the body of
-// the route's request, and the result is the JSON value to answer with. The message is in
-// no log, and comes once or not at all, like all of CIM's. CIM's answer does not show
-// whether the user is here and a connection took the message. This one does.
+// Push writes a message of CIM's route to the user's CIM connections. The parameter body
+// is the body of the route's request. The result is the JSON value of the answer. The
+// message is in no log, and comes once or not at all, like all messages in CIM. Unlike
+// CIM's own answer, this answer shows whether a connection of the user took the message.
 func Push(body []byte, c Connections) any {
 	var request pushRequest
 	if json.Unmarshal(body, &request) != nil {

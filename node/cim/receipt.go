@@ -8,16 +8,17 @@ import (
 )
 
 // CIM's client acknowledges nothing, so a CatchUp has to find out what the client has
-// read. An acknowledgement of the peer's TCP proves nothing, because the system sends
-// it even for a process that stands still and is killed later. The window of the peer's
-// TCP proves nothing either, because on Linux some unread kilobytes do not make it
-// smaller. Two events do prove it.
+// read. An acknowledgement of the peer's TCP proves nothing, because the system sends it
+// even for a process that stands still and is killed later. The window of the peer's TCP
+// proves nothing either, because Linux keeps the window as large while some kilobytes are
+// unread. Two events do prove it.
 //
 // The first event is a byte from the client, which sends a ping every 10 s. One thread of
 // the client both reads and pings. So the byte proves that the client has read all that
 // its TCP had acknowledged a moment before. Once a second a CatchUp notes how much is
-// acknowledged. It does not do so while bytes of the client wait to be read here. The
-// client may have sent those before it read.
+// acknowledged. While bytes of the client wait to be read here, it notes nothing new,
+// because the client may have sent these bytes before it read.
+//
 // The second event is the end of the connection, if the client ended it and did not reset
 // it (link.Handler). A process that is killed with unread bytes resets it. A client that
 // has ended its sending half may still reset the connection. The link finds that out by
@@ -26,9 +27,10 @@ import (
 //
 // A client that closes while messages arrive ends its sending half and then resets the
 // connection. The thread that reads also ends the sending half, so that end proves as
-// much as a ping. But it may come from a client that reads nothing more. So it counts
-// only if the client also logs out, as CIM's client does when it closes. No node learns
-// that for certain, so routes decide it at the next opening (routefn/node/received.go).
+// much as a ping. But a client that reads nothing more may end that half, too. So the end
+// counts only if the client also logs out, as CIM's client does when it closes. No node
+// learns for certain whether a client has logged out. So routes decide that at the next
+// opening (routefn/node/received.go).
 //
 // A node that is killed can prove nothing any more. So once per second a node also
 // reports up to which place the peer's TCP has received the logs, because a live client
@@ -36,8 +38,8 @@ import (
 // reports the end of the connection (routefn/node/received.go).
 
 // A byte from the client proves what a note says only if the note is at least noteAge
-// old. The client may have been interrupted between reading and pinging, and so have read
-// nothing since.
+// old. The client may have been interrupted between reading and pinging. Then it has not
+// read what its TCP acknowledged in between.
 const noteAge = 250 * time.Millisecond
 
 // lookAgain is the time after a tick at which a CatchUp checks whether the bytes that
@@ -120,8 +122,8 @@ func (r *receipt) heard(now time.Time) places {
 	return r.proven
 }
 
-// freeze stops the notes. From then on, bytes from the client and the end of its sending
-// prove only what a byte proves now. It returns how far that is.
+// freeze stops the notes, and returns the places that a byte from the client proves now.
+// Later bytes, and the end of the client's sending, prove no more than that.
 func (r *receipt) freeze(now time.Time) places {
 	r.acked, r.frozen = r.heard(now), true
 	return r.acked
@@ -198,9 +200,9 @@ func (f *CatchUp) Heard() {
 	f.config.Reports.Acked(f.session, cursors, nil)
 }
 
-// Leave is called when the client has logged out. It may have stopped reading, so what
-// its system acknowledges from then on proves nothing. Leave reports whether the client
-// has surely read all that was written.
+// Leave is called when the client has logged out. The client may have stopped reading, so
+// what its system acknowledges from then on proves nothing. Leave reports whether the
+// client has surely read all that was written.
 func (f *CatchUp) Leave(now time.Time) (read bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -209,8 +211,8 @@ func (f *CatchUp) Leave(now time.Time) (read bool) {
 
 // Ending is called when the client has ended its sending half. The returned function is
 // called once the connection has ended. If read is true, the client had read everything,
-// and the function acknowledges it. Otherwise it reports what the client has surely read.
-// That counts only if the client logs out, too.
+// and the function acknowledges it. Otherwise the function reports what the client has
+// surely read. That report counts only if the client logs out, too.
 func (f *CatchUp) Ending(now time.Time) (ended func(read bool)) {
 	f.mu.Lock()
 	sure := f.receipt.heard(now)

@@ -1,9 +1,9 @@
 // Package delayed makes routes send the delayed messages that are due.
 //
-// A route runs only while it answers, so it cannot wait for a time. Nodes wait instead.
-// Every node calls a route when something is due. Which node does so first does not
-// matter, and the routes send each message once. Each answer tells the node when to call
-// next. If a message becomes due earlier, a route tells the node by a push.
+// A route runs only while it answers a call, so it cannot wait for a time. Nodes wait
+// instead. Every node calls a route when something is due. The first of these calls may
+// come from any node, and the routes send each message once. Each answer tells the node
+// when to call next. If a message becomes due earlier, a route tells the node by a push.
 //
 // Schedule.Run is one goroutine, which ends with its context. One mutex guards the time
 // of the next call. Nothing is called under it.

@@ -146,8 +146,8 @@ func (d *Drainer[S]) Status() proto.DrainStatus {
 	return s
 }
 
-// Left is called when a session has closed, with its Departure and its code. It counts
-// the session if it had been moved.
+// Left is called when a session has closed. The parameters are the session's Departure
+// and the code with which it closed. If the session had been moved, Left counts it.
 func (d *Drainer[S]) Left(way *Departure, code proto.Code) {
 	if way.moved(code) {
 		d.moved.Inc()

@@ -46,9 +46,9 @@ func (d *Drainer[S]) step(ctx context.Context, now time.Time, answered bool) boo
 	return refused(err)
 }
 
-// allowed returns how many clients may be sent away now. Of an unused budget it keeps
-// only as much as one step adds, and one client more. So a tick that comes early wastes
-// nothing.
+// allowed returns how many clients may be sent away now. If some of the budget is unused,
+// allowed keeps at most what one step adds, and one client more. So a tick that comes
+// early wastes nothing.
 func (d *Drainer[S]) allowed(now time.Time) int {
 	rate := float64(d.config.Rate)
 	d.budget += rate * max(0, now.Sub(d.refill).Seconds())
@@ -118,8 +118,8 @@ func (d *Drainer[S]) call(ctx context.Context, request *proto.MoveRequest) (*pro
 }
 
 // redirect sends one client to the node of its ticket. If the client got no ticket,
-// another try follows after refusedTime. If the reason is that the route does not know
-// the session, reconciliation closes the session or opens it again before that.
+// another try follows after refusedTime. If the route does not know the session,
+// reconciliation closes the session or opens it again before that try.
 func (d *Drainer[S]) redirect(s S, user int64, m *proto.Moved) {
 	if code := proto.Code(m.Code); code != proto.OK {
 		s.Depart(time.Now().Add(refusedTime), nil)

@@ -1,11 +1,11 @@
 // Package forward forwards the clients' messages to routes, and the routes' answers to
 // the clients.
 //
-// A message waits for its route in one of four queues (queue.go). A connection keeps to
-// one queue, and a queue has one request in flight (request.go). So the messages of a
-// connection are stored in the order in which they were sent. Sender (sender.go) is the
-// state of a connection that sends: its back-pressure and the messages that it must send
-// again.
+// A message waits for its route in one of four queues (queue.go). A connection always
+// uses the same queue, and a queue has one request in flight (request.go). So the
+// messages of a connection are stored in the order in which they were sent. Sender
+// (sender.go) is the state of a connection that sends: its back-pressure and the messages
+// that its client must send again.
 //
 // Three things keep the promise that each message is stored once and in order. First, a
 // message whose outcome is unknown goes first in the next request, and later messages

@@ -45,8 +45,9 @@ func (u *usedIDs) add(user int64, id string) bool {
 //
 // A message is marked if its id is known on this node. But the client may have used the
 // id at another node, for example if it was installed anew and counts from 1 again. So at
-// first, all messages of a connection are marked. That ends when a route has searched for
-// one of their ids in vain. It begins again when a route has found an id.
+// first, all messages of a connection are marked. The marking ends when a route has
+// searched for one of these ids and not found it. The marking begins again when a route
+// has found an id.
 type novelty struct {
 	shown atomic.Bool // a route did not find the last id for which it searched; set by the queue
 }

@@ -16,8 +16,8 @@ const (
 	// messages for other logs wait with those that fail.
 	longestPause = 250 * time.Millisecond
 
-	// unsurePause is how long a queue waits before it asks again whether the node has
-	// reconciled. It asks if the process stood still.
+	// unsurePause is the pause of a queue while the node has not reconciled after the
+	// process stood still. After each pause the queue asks again.
 	unsurePause = 20 * time.Millisecond
 )
 
@@ -44,8 +44,8 @@ func (m *message) repeat() { m.unknown, m.item.Again = true, true }
 // A message whose outcome is unknown goes first in the next request, and is marked as a
 // repetition. Later messages of its connection wait behind it. After Config.Timeout the
 // message is answered Unknown. So is every later message of that connection, until the
-// client sends one of them again. Otherwise messages that the client wrote before it
-// read the answer would overtake the first one. See refusals.
+// client sends one of them again. Otherwise messages that the client wrote before it read
+// the answer would be stored before the unanswered message. See refusals.
 //
 // An overloaded route refuses a request before it stores anything. The queue sends the
 // same messages again at the time that the route names, and does not mark them.
@@ -56,8 +56,8 @@ func (m *message) repeat() { m.unknown, m.item.Again = true, true }
 // messages elsewhere, and more after them.
 //
 // When the store has lost something, all messages that wait are answered Unknown, too.
-// Earlier messages, which were answered, may be lost. Some of those answers may not
-// have reached their clients, if a connection is half open. Such a client sends the
+// The loss may include earlier messages that were answered. If a connection is half open,
+// these answers may not have reached its client. The client then sends the earlier
 // messages again elsewhere, and no waiting message may be stored before them.
 type queue struct {
 	forwarder *Forwarder
@@ -130,7 +130,7 @@ func (q *queue) idle(ctx context.Context) {
 	}
 }
 
-// nextEvent returns when a resting queue next has something to do. Then the queue makes
+// nextEvent returns the time until which a queue may rest. At that time the queue makes
 // the next request, or answers Unknown to the message that has waited longest.
 func (q *queue) nextEvent() time.Time {
 	expires := q.waiting[0].since.Add(q.forwarder.config.Timeout)
@@ -148,8 +148,8 @@ func (q *queue) try(ctx context.Context, messages []*message) {
 	q.pause.Reset()
 }
 
-// collect moves the new messages to waiting. It refuses those whose client must first
-// repeat a refused one.
+// collect moves the new messages to waiting. It refuses a new message if its client must
+// first repeat a refused one.
 func (q *queue) collect() {
 	q.mu.Lock()
 	came := slices.Clone(q.came)

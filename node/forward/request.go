@@ -42,8 +42,8 @@ func (s *selection) add(m *message) {
 }
 
 // nextRequest returns the messages of the next request. First come the messages that may
-// have been stored already. Other messages follow only if their connection has none of
-// the first kind. The request has few messages, or none, of a sender that is over its
+// have been stored already. Another message follows only if its connection has no message
+// of the first kind. The request has few messages, or none, of a sender that is over its
 // rate.
 func nextRequest(waiting []*message, now time.Time) []*message {
 	s := selection{now: now, later: make(map[*Sender]bool)}

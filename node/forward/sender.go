@@ -22,8 +22,8 @@ const (
 	// are the latest ones. A client has fewer messages in flight.
 	maxRefused = 1024
 	// mostUnheard is how many refusals a client may get without a sign that it has read
-	// one. They cost the node work and the client nothing. So a flood that reads no answers
-	// would go on at full speed until signTime.
+	// one. Refusals cost the node work and the client nothing. Without this bound, a
+	// client that reads no answers could flood the node at full speed until signTime.
 	mostUnheard = 16 << 10
 	// After its first refusal, a client may send for signTime without a sign that it has
 	// read a refusal. A message that was on its way when the refusal was sent arrives
@@ -114,9 +114,9 @@ func (s *Sender) answer(id string, r *proto.SendResult) {
 // owe adds to the connection's backlog, or subtracts from it. If the backlog is too
 // large, the link is not read any more. That is the back-pressure towards the client.
 //
-// If the backlog of all connections together is too large, a link is read only while
-// its connection has no message in the backlog. So the answer to its last message
-// resumes the reading, and no other event is needed for that.
+// If the backlog of all connections together is too large, a link is read only while its
+// connection has no message in the backlog. So the answer to the connection's last
+// message resumes the reading, and no other event is needed.
 func (s *Sender) owe(messages, bytes int) {
 	all := s.forwarder.backlog.Add(int64(bytes))
 	s.mu.Lock()

@@ -9,9 +9,10 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// reachable returns the address at which others reach a listener. The host is advertise,
-// if that is not empty, and otherwise the host on which the listener listens. For a
-// listener on all addresses, the host is this machine's private address.
+// reachable returns the address at which others reach a listener. If the parameter
+// advertise is not empty, it is the host. Otherwise the host is the one on which the
+// listener listens. If the listener listens on all addresses, the host is this machine's
+// private address instead.
 func reachable(name string, listener net.Listener, advertise string) (string, error) {
 	host, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {

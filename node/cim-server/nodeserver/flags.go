@@ -107,7 +107,7 @@ func (l *list) Set(value string) error {
 }
 
 // check returns the first mistake in the flags, wrapping process.ErrUsage. It opens
-// nothing. set has the names of the flags that were given.
+// nothing. The parameter set has the names of the flags that were given.
 func (f *flags) check(set map[string]bool) error {
 	for _, check := range []func() error{f.checkRoutes, f.checkAddresses, f.checkZooKeeper, f.checkIdentities} {
 		if err := check(); err != nil {

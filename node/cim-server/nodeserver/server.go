@@ -32,8 +32,8 @@ import (
 	"github.com/cim-go/cim/routefn/cim-route/routeserver"
 )
 
-// Run runs a node until ctx ends or an operator drains it. Then it moves its users to
-// other nodes, and closes the connections that are left. It blocks. An error that wraps
+// Run runs a node until ctx ends or an operator drains it. Then Run moves the users to
+// other nodes, and closes the connections that are left. Run blocks. An error that wraps
 // process.ErrUsage means that the flags are wrong.
 func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim-server", flag.ContinueOnError)

@@ -13,8 +13,9 @@ import (
 // stateEvery is how often waitReady checks whether the node is ready.
 const stateEvery = 50 * time.Millisecond
 
-// keepState publishes the state Serving once the node is ready, and Draining when it
-// begins to drain. Then it returns. It returns earlier if the context parts ends.
+// keepState publishes the state Serving once the node is ready, and Draining when the
+// node begins to drain. Then keepState returns. If the context in parts ends, keepState
+// returns earlier.
 func (s *server) keepState(parts context.Context) error {
 	if s.waitReady(parts) {
 		s.gossip.SetState(ring.Serving)

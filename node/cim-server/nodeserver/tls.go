@@ -35,7 +35,7 @@ func (s *server) clientTLS() *tls.Config {
 	return c
 }
 
-// readTrust reads again which certificate authorities calls to routes trust. After an
+// readTrust reads again the certificate authorities that calls to routes trust. After an
 // error the earlier ones stay in use.
 func (s *server) readTrust() error {
 	if err := s.routeTLS.Reload(); err != nil {
