@@ -49,7 +49,7 @@ func TestBenchMeasuresAClusterElsewhere(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", auth, err, out)
 		}
-		for _, want := range []string{"pairs, paced", "as it runs, HTTP", "http, 2 accounts, 5 entries", "POST /v1/login", ": 0 lost, 0 twice"} {
+		for _, want := range []string{"pairs, paced", "as it runs, HTTP", "http, 2 accounts, 5 entries", "POST /v1/login", "only clients", ": 0 lost, 0 twice"} {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("%s: %q is not in\n%s", auth, want, out)
 			}

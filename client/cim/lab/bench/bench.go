@@ -42,6 +42,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		b.running = &running{c.newAPI(c.Routes), c.Processes}
 	}
 	report := newReport(b.loads(), c.Runs)
+	report.Elsewhere = c.Elsewhere
 	for n := range c.Runs {
 		for i, l := range report.loads {
 			for j, f := range l.forms {

@@ -12,13 +12,16 @@ import (
 type Report struct {
 	Machine Machine `json:"machine"`
 	Runs    int     `json:"runs"`
-	Loads   []Table `json:"loads"`
-	Check   Check   `json:"check"` // the sum over all runs
+	// Elsewhere says that the servers ran on other machines.
+	Elsewhere bool `json:"elsewhere,omitempty"`
+
+	Loads []Table `json:"loads"`
+	Check Check   `json:"check"` // the sum over all runs
 
 	loads []load
 }
 
-// Machine is the machine on which it was measured.
+// Machine is the machine on which the clients ran, and usually the servers.
 type Machine struct {
 	CPUs int    `json:"cpus"`
 	OS   string `json:"os"`

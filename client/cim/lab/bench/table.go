@@ -19,8 +19,12 @@ func (r *Report) Print(w io.Writer) error {
 		t.print(&b)
 		fmt.Fprintln(&b)
 	}
-	fmt.Fprintf(&b, "medians of %d runs on %d CPUs (%s/%s, %s), clients and servers together; ×: as a part of the limit's, and in http of the connection's\n",
-		r.Runs, r.Machine.CPUs, r.Machine.OS, r.Machine.Arch, r.Machine.Go)
+	servers, parts := "clients and servers together", "of the limit's, and in http of the connection's"
+	if r.Elsewhere {
+		servers, parts = "only clients", "of the connection's"
+	}
+	fmt.Fprintf(&b, "medians of %d runs on %d CPUs (%s/%s, %s), %s; ×: as a part %s\n",
+		r.Runs, r.Machine.CPUs, r.Machine.OS, r.Machine.Arch, r.Machine.Go, servers, parts)
 	fmt.Fprintln(&b, r.Check)
 	_, err := w.Write(b.Bytes())
 	return err
