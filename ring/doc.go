@@ -5,9 +5,9 @@
 //
 // Everything here is a value. A [Ring] and a [View] never change their answers, a
 // [Member] is copied, and nothing does I/O or starts a goroutine. [Table] holds the
-// current view and replaces it as a whole. The packages below write it: gossip
-// (memberlist), mirror (ZooKeeper) and seed (HTTP). The ring only chooses a node.
-// Processes need not agree on it, and it does not show which nodes are alive.
+// current view and replaces it as a whole. The subpackages gossip (memberlist), mirror
+// (ZooKeeper) and seed (HTTP) write the table. The ring only chooses a node. Processes
+// need not agree on it, and it does not show which nodes are alive.
 //
 // # The ring
 //
@@ -21,8 +21,9 @@
 //   - Members do not take turns. A member of weight w claims an arc every 1/w of a
 //     unit of time, from a random point of its first interval on. The earliest claim
 //     wins. So weights may be any numbers, and the order of the members is irrelevant.
-//   - A member's sequence is not a permutation of the table. It is SplitMix64 without
-//     an end, and may repeat an arc. So the size of the table may be a power of two.
+//   - A member's sequence is not a permutation of the table. It is an endless run of
+//     SplitMix64, which may repeat an arc. So the size of the table may be a power of
+//     two.
 //
 // This has four consequences:
 //
@@ -30,19 +31,19 @@
 //     the time of a claim depends on its member and its arc only.
 //   - A member that joins takes arcs only for itself. A member that leaves gives up only
 //     its own arcs. No other member's claims move.
-//   - Shares are even. The owner of each arc is drawn independently, so a member's share
-//     p of B arcs has a standard deviation of sqrt(p(1-p)/B). For one member of three,
-//     that is 0.09 % of all users. With 160 virtual nodes per member on a circle, it is
-//     about 2 %. Then, in a third of all clusters of three, a change of members could
-//     move more than 1/N + 1 % of the users.
+//   - Shares are even. The owner of each arc is drawn independently, so a member's
+//     share p of B arcs has a standard deviation of sqrt(p(1-p)/B). For one member of
+//     three, that is 0.09 % of all users. With 160 virtual nodes per member on a
+//     circle, it is about 2 %. At 2 %, a change of members could move more than 1/N +
+//     1 % of the users in every third cluster of three.
 //   - The owner of the next arc is unrelated to the owner of this one. So the users of a
 //     full member spread over all others, and do not overload one neighbour.
 //
-// Dividing the arcs among the members takes B(ln B + 0.58) claims (the coupon collector's
-// problem). That is 3.4 million claims for any number of members. The first lookup in a
-// ring does it, outside the lock of any table. So 300 joins without a lookup between them
-// divide one ring; see BenchmarkJoins. Every later lookup reads one entry of the table;
-// see BenchmarkNew and BenchmarkOwner.
+// Dividing the arcs among the members takes B(ln B + 0.58) claims (the coupon
+// collector's problem). That is 3.4 million claims for any number of members. The first
+// lookup in a ring divides its arcs, outside the lock of any table. So after 300 joins
+// and then a lookup, only one ring has been divided; see BenchmarkJoins. Every later
+// lookup reads one entry of the table; see BenchmarkNew and BenchmarkOwner.
 //
 // Folder peers compares the ring with other libraries. At 1,000 members a lookup takes 9
 // ns here and 330 to 3,000 ns there. With 1,000 members, the fullest one exceeds the mean

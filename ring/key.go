@@ -9,12 +9,12 @@ import (
 	"sync/atomic"
 )
 
-// DeriveKey derives a 32-byte key from the cluster key for a purpose, by HKDF (RFC 5869)
-// with SHA-256. The purposes are "member" (the MAC of members), "loads" (the MAC of their
-// loads over HTTP), "gossip" (memberlist's encryption) and "service" (the token between
-// the system's own processes). For session tickets of TLS it is "tickets". A derived key
-// reveals nothing about another one or about the cluster key. If the cluster key is empty,
-// DeriveKey returns nil.
+// DeriveKey derives a 32-byte key from the cluster key for a purpose, by HKDF (RFC
+// 5869) with SHA-256. The purposes are "member" (the MAC of members), "loads" (the MAC
+// of their loads over HTTP) and "gossip" (memberlist's encryption). Two more are
+// "service" (the token between the system's own processes) and "tickets" (session
+// tickets of TLS). A derived key reveals nothing about another one or about the cluster
+// key. If the cluster key is empty, DeriveKey returns nil.
 func DeriveKey(cluster []byte, purpose string) []byte {
 	if len(cluster) == 0 {
 		return nil
@@ -90,8 +90,9 @@ func (k *Keys) Changed() <-chan struct{} {
 	return k.changed
 }
 
-// Derive returns one key for each cluster key, derived by DeriveKey for the purpose. The
-// key from the primary one comes first. Without a cluster key, Derive returns nil.
+// Derive returns one key for each cluster key, derived by DeriveKey for the purpose.
+// The key derived from the primary key comes first. Without a cluster key, Derive
+// returns nil.
 func (k *Keys) Derive(purpose string) [][]byte {
 	var derived [][]byte
 	for _, c := range k.now().cluster {
@@ -112,8 +113,8 @@ func (k *Keys) Seal(m Member) []byte {
 // block.
 func (k *Keys) Admit(f func(Member) error) { k.admit.Store(&f) }
 
-// Open returns the member in b if any of the keys sealed it and the function of Admit
-// accepts it. Its errors are those of the function Open, or wrap ErrNotAdmitted.
+// Open returns the member in b if any of the keys sealed it and the function given to
+// Admit accepts it. Its errors are those of the function Open, or wrap ErrNotAdmitted.
 func (k *Keys) Open(b []byte) (Member, error) {
 	m, err := Open(b, k.now().member...)
 	if err != nil {

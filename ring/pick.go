@@ -44,7 +44,7 @@ func ParsePolicy(name string) (Policy, error) {
 // HashLoop takes the first candidate of
 //
 //  1. the user's owner on the ring
-//  2. last, the id of the node of the user's last session (may be empty)
+//  2. last, the id of the node that had the user's last session (may be empty)
 //  3. the i-th candidate in ring order, modulo the number of candidates
 //
 // i is a counter that each caller starts at a random number. So if an owner is full, its

@@ -92,7 +92,7 @@ func mac(b []byte, key Key) []byte {
 	return h.Sum(nil)[:macSize]
 }
 
-// Open returns the member in b if one of the keys sealed it. Without a non-empty key it
+// Open returns the member in b if one of the keys sealed it. If all keys are empty, it
 // opens only members without a MAC. Errors wrap ErrBadMAC or ErrMalformed. The bytes b
 // may come from untrusted sources. Open does not keep them.
 func Open(b []byte, keys ...Key) (Member, error) {

@@ -12,8 +12,8 @@ func ServiceToken(cluster []byte) string {
 	return hex.EncodeToString(DeriveKey(cluster, "service"))
 }
 
-// ServiceTokens returns the service tokens. The one to send is that of the primary key.
-// Those of the other keys are also accepted.
+// ServiceTokens returns the service tokens. The result send is the token of the primary
+// key. The result accept has the tokens of the other keys.
 func (k *Keys) ServiceTokens() (send string, accept []string) {
 	derived := k.Derive("service")
 	if len(derived) == 0 {

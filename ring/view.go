@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// C bounds the load of an open member to C times the mean load, by weight. It is c = 1 +
-// epsilon of "Consistent Hashing with Bounded Loads" (Mirrokni, Thorup, Zadimoghaddam
-// 2016). With a smaller C, more users would not get their owner, for little gain.
+// C bounds the load of an open member to C times the mean load, by weight. It is c = 1
+// + epsilon of "Consistent Hashing with Bounded Loads" (Mirrokni, Thorup, Zadimoghaddam
+// 2016). With a smaller C, fewer users would get their owner, for little gain.
 const C = float64(boundNum) / boundDen
 
 const boundNum, boundDen = 5, 4

@@ -54,8 +54,8 @@ func (g *Gossip) announce() {
 }
 
 // setAnnouncing records that our own announcement begins or ends. Until it ends, a
-// NotifyAlive about this node may come from the announcement itself, so it does not
-// confirm this node.
+// NotifyAlive about this node may come from the announcement itself, so such a call
+// does not confirm this node.
 func (g *Gossip) setAnnouncing(announcing bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -109,8 +109,8 @@ func (g *Gossip) loadWait() time.Duration {
 	return g.cfg.loadEvery(len(g.peers)+1) - time.Since(g.announced)
 }
 
-// publish writes all known members into the table. Only one goroutine at a time calls it.
-// That is Run's until Run starts others, and then publishLoop's.
+// publish writes all known members into the table. Only one goroutine at a time calls
+// publish: Run's goroutine before Run starts others, and publishLoop's after that.
 func (g *Gossip) publish() {
 	g.mu.Lock()
 	members := make([]ring.Member, 0, len(g.peers)+1)

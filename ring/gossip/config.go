@@ -29,10 +29,10 @@ type Config struct {
 	Bind      string // IP:port to listen on, TCP and UDP; port 0 takes a free one
 	Advertise string // host or host:port to which others connect; empty: derived from Bind
 
-	// Seeds are addresses of members. One that answers is enough. Each is host:port, a
-	// name with several addresses, or dns+srv://name. It may also be file:///path (a file
-	// with one address per line), or exec:command (a command that prints addresses). They
-	// are resolved again at every try.
+	// Seeds are addresses of members. One member that answers is enough. Each seed is
+	// host:port, a name with several addresses, or dns+srv://name. It may also be
+	// file:///path (a file with one address per line), or exec:command (a command that
+	// prints addresses). Gossip resolves the seeds again at every try.
 	Seeds []string
 	// More returns gossip addresses from another source, such as ZooKeeper, or an error
 	// if that source does not answer. Gossip calls it before every try. It must not block

@@ -8,8 +8,8 @@ import (
 )
 
 // delegate has the methods that memberlist calls. memberlist calls the alive, conflict
-// and event methods under its node lock. They take g.mu, do not call memberlist and do
-// not block.
+// and event methods under its node lock. These methods take g.mu, do not call
+// memberlist and do not block.
 type delegate struct{ g *Gossip }
 
 var errForeign = errors.New("metadata is not a sealed member of this cluster")
@@ -25,8 +25,8 @@ func (d *delegate) GetBroadcasts(int, int) [][]byte { return nil }
 
 // NotifyAlive refuses a node whose metadata is not sealed by one of our keys, or has
 // another name. A message about our own name needs no check, because memberlist refutes
-// wrong ones. If such a message has our address, its sender has confirmed that we live
-// there.
+// a wrong message. If such a message has our address, its sender has confirmed that we
+// live there.
 func (d *delegate) NotifyAlive(n *memberlist.Node) error {
 	if n.Name == d.g.cfg.Self.ID {
 		d.g.confirm(nodeAddr(n).String())

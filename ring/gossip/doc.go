@@ -30,27 +30,27 @@
 // not ready until another node has confirmed its address.
 //
 // If others have another address for its name, the node joins that address itself. If a
-// node answers there under the same name with another boot, the younger of the two nodes
-// ends with ErrNameTaken. It does not broadcast that it leaves, because the others would
-// then remove the older node. If no node answers, the address is that of a crashed node.
-// Then this node joins again every second until the others have noticed the crash.
+// node answers there under the same name with another boot, the younger of the two
+// nodes ends with ErrNameTaken. The younger node does not broadcast that it leaves,
+// because the others would then remove the older node. If no node answers, the address
+// is that of a crashed node. Then this node joins again every second until the others
+// have noticed the crash.
 //
 // # Staying together
 //
 // memberlist forgets a dead node, and so it forgets the other side of a long network
 // split. Two nodes that start at the same time with each other as seed may both find no
-// member. So a node without members tries its seeds again and again. A node with members
-// tries one further address every ten seconds, which no known member has. Such an address
-// comes from a seed, which is resolved again, from the members of the last day, or from
-// Config.More.
+// member. So a node without members tries its seeds again and again. Every ten seconds,
+// a node with members tries one address that no known member has. Such an address comes
+// from a seed (resolved again), from the members of the last day, or from Config.More.
 //
 // # Goroutines and locks
 //
-// Run has two goroutines of its own, and memberlist has others. One publishes, and one
-// joins. A round of joining starts up to three more. Run ends them all. But a push/pull
-// that memberlist has begun may outlive Run by a few seconds.
+// Run has two goroutines of its own: one publishes, and one joins. A round of joining
+// starts up to three more, and memberlist has others. Run ends them all. But a
+// push/pull that memberlist has begun may outlive Run by a few seconds.
 //
-// memberlist calls the delegate's methods under its node lock, and these take mu. So no
-// method calls memberlist while it holds mu. announceMu is taken before both of these
-// locks.
+// memberlist calls the delegate's methods under its node lock, and the methods take mu.
+// So no method calls memberlist while it holds mu. announceMu is taken before both of
+// these locks.
 package gossip

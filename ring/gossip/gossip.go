@@ -198,16 +198,16 @@ func (g *Gossip) Self() ring.Member {
 	return g.self
 }
 
-// Ready reports whether this node has found its cluster, and the reason if it has not. A
-// node does not become ready after a time-out, because that could make two clusters. It
-// stays ready if it loses the other members. It becomes ready
+// Ready reports whether this node has found its cluster, and the reason if it has not.
+// No time-out makes a node ready, because that could make two clusters. It stays ready
+// if it loses the other members. It becomes ready
 //
 //   - with Bootstrap, or without any source of seeds, when it listens;
 //   - with Expect, when it knows that many members, including itself, or when another
 //     member serves;
 //   - with Seeds, when it knows another member;
-//   - with More alone, when it knows another member, or when More has answered and
-//     knows no other member.
+//   - with More alone, when it knows another member, or when More has answered that
+//     there is no other member.
 //
 // If a node knows other members, one of them must also confirm the node's address. Until
 // then the others may know another node under the same name, which is alive or has

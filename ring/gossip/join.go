@@ -89,8 +89,8 @@ func (j *joiner) report(err error, tried int) {
 	j.log.Debug("no member found", "tried", tried, "err", err)
 }
 
-// rejoin joins one random address from the list all. It skips addresses in live, which
-// are those of the living members.
+// rejoin joins one random address. It picks the address from the parameter all, and
+// skips the living members' addresses, which are in live.
 func (j *joiner) rejoin(all []netip.AddrPort, live map[netip.AddrPort]bool) {
 	unseen := slices.DeleteFunc(all, func(a netip.AddrPort) bool { return live[a] })
 	if len(unseen) == 0 {
@@ -165,7 +165,7 @@ func explain(err error) error {
 }
 
 // confirmed reports whether another member has confirmed that we live at our address.
-// If not, it joins the living members again, which makes them confirm it.
+// If not, it joins the living members again, which makes them confirm the address.
 //
 // If a node at another address has our name, confirmed joins that node first. If that
 // node answers, resolveName decides which one keeps the name. If it does not answer, the

@@ -155,9 +155,9 @@ func (g *Gossip) lookup(ctx context.Context, host string) ([]string, error) {
 	return ips, err
 }
 
-// candidates returns the addresses at which members may be, without this node's own. The
-// result seeds has those that come from Config.Seeds. The result err has the errors of
-// the seeds that do not resolve.
+// candidates returns the addresses at which members may be, without this node's own.
+// The map seeds has the addresses from Config.Seeds. If seeds do not resolve, err has
+// their errors.
 func (g *Gossip) candidates(ctx context.Context) (all []netip.AddrPort, seeds map[netip.AddrPort]bool, err error) {
 	seeds = make(map[netip.AddrPort]bool)
 	for _, s := range g.cfg.Seeds {
@@ -177,8 +177,9 @@ func (g *Gossip) candidates(ctx context.Context) (all []netip.AddrPort, seeds ma
 	return g.others(all), seeds, err
 }
 
-// moreAddrs returns the addresses from Config.More. If More answers that there are none,
-// this node may be the first one of its cluster. Then moreAddrs sets g.first.
+// moreAddrs returns the addresses from Config.More. If More answers that there are no
+// addresses, this node may be the first one of its cluster. Then moreAddrs sets
+// g.first.
 func (g *Gossip) moreAddrs(ctx context.Context) (addrs []netip.AddrPort, err error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()

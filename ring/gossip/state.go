@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// In a push/pull, two nodes send each other an exchange beside memberlist's own state. It
-// has the data for which the metadata has no room, with big-endian integers:
+// In a push/pull, two nodes send each other an exchange beside memberlist's own state.
+// The exchange has the data for which the metadata has no room, with big-endian
+// integers:
 //
 //	version 1 | ready 1 | boot 8 | uptime ms 8 | ring signature 8 | its age ms 8 | id
 //
@@ -103,11 +104,11 @@ func (g *Gossip) resolveName(other exchange) {
 	g.clearDoubt()
 }
 
-// outranks reports whether the other of two nodes with one name keeps the name. A ready
+// If two nodes have one name, outranks reports whether the node other keeps it. A ready
 // node outranks one that is not. If both or neither are ready, the older node keeps the
 // name. Each side has a slightly outdated uptime of the other. So if the uptimes are
-// close, the boots decide. At most one of the two gives up the name. If neither does, the
-// next exchange decides again.
+// close, the boots decide. At most one of the two gives up the name. If neither does,
+// the next exchange decides again.
 func outranks(other, self exchange) bool {
 	if other.ready != self.ready {
 		return other.ready

@@ -19,11 +19,11 @@
 // find it. To move, a node writes the new entry before it deletes the old one. If a node
 // has the right to write only below the root, it has no entry while it takes no users.
 //
-// CIM reads the name only. It expects both ports at this ip, so a node's client and HTTP
-// addresses should have the same host. CIM cannot read an IPv6 address. The data is a
-// [ring.Sealed] in JSON, which only our processes read. A child without such data is a
-// CIM server or a forgery. The follower counts these children, but does not treat them as
-// members.
+// CIM reads the name only. It expects both ports at the ip in the name, so a node's
+// client and HTTP addresses should have the same host. CIM cannot read an IPv6 address.
+// The data is a [ring.Sealed] in JSON, which only our processes read. A child without
+// such data is a CIM server or a forgery. The follower counts these children, but does
+// not treat them as members.
 //
 // # Workarounds for go-zookeeper
 //

@@ -160,10 +160,11 @@ const readEvery = time.Minute
 // readAtMost is how often one sync may read. It reads again if entries come meanwhile.
 const readAtMost = 3
 
-// sync reads the changed entries, or all entries once a minute, and writes the table. If
-// an entry moves to the root while sync reads, sync may miss the entry in both places. So
-// if the root's watch has fired meanwhile, sync reads again. The event has come by then,
-// because ZooKeeper sends a watch's event before it answers a later request.
+// sync reads the changed entries, or all entries once a minute, and writes the table.
+// If an entry moves to the root while sync reads, sync may miss the entry in both
+// places. So if the root's watch has fired meanwhile, sync reads again. By the end of
+// the reading that event has come, because ZooKeeper sends a watch's event before it
+// answers a later request.
 func (f *Follower) sync(conn *zk.Conn) (again time.Duration, err error) {
 	now := time.Now()
 	all := f.session != conn.SessionID() || now.Sub(f.checked) >= readEvery
@@ -273,8 +274,8 @@ func (f *Follower) list(conn *zk.Conn, dir string, all bool) (nodes []string, er
 	return nodes, nil
 }
 
-// look reads the entry at the path node. The parameter c is what is known about the
-// entry. If it has no watch, look sets one.
+// look reads the entry whose path is node. The parameter c has what the follower knows
+// about the entry. If the entry has no watch, look sets one.
 func (f *Follower) look(conn *zk.Conn, node string, c child) (child, error) {
 	var (
 		data []byte

@@ -97,8 +97,8 @@ type worker interface {
 	sync(*zk.Conn) (again time.Duration, err error)
 	// away is called instead of sync when there is no session.
 	away()
-	// changed returns a channel. It is closed when the worker has got something to write
-	// after the last call of sync or of away. It is nil for a worker that only reads.
+	// changed returns a channel, or nil if the worker only reads. The channel is closed
+	// when the worker has got something to write after the last call of sync or away.
 	changed() <-chan struct{}
 	// reread makes the next sync read and write everything again. It is called when the
 	// keys have changed.
@@ -152,10 +152,11 @@ type session struct {
 }
 
 // errResumed refuses a second connection for the session of a worker that sets watches.
-// On such a connection go-zookeeper (1.0.4) sets its watches again. In that request it
-// names the last change that it knows, and the server reports only later ones. It reads
-// that number without a lock. If a request waited for the connection, its reply may raise
-// the number before that. Then the server does not report the changes in between.
+// On such a connection go-zookeeper (1.0.4) sets its watches again. It sends the number
+// of the last change that it knows, and the server reports only later changes. But it
+// reads that number without a lock. The reply to a request that waited for the
+// connection may raise the number first. Then the server does not report the changes in
+// between.
 var errResumed = errors.New("a lost connection ends this session")
 
 func (c Config) connect(w worker) (*session, error) {

@@ -101,15 +101,15 @@ func orDefault(d, def time.Duration) time.Duration {
 	return d
 }
 
-// View returns the members from the answer of a node, which is at most as old as
-// Config.Fresh. If no node answers, View returns the last answer until that is older than
-// Config.MaxStale. Then it returns an error that wraps ErrStale.
+// View returns the members from a node's answer. That answer is at most as old as
+// Config.Fresh. If no node answers, View returns the last answer until that is older
+// than Config.MaxStale. Then it returns an error that wraps ErrStale.
 //
 // One goroutine at a time makes requests and waits for the answer. The others get the
-// last view meanwhile, or wait if the last view is stale. Nodes are tried in this order:
-// the node that answered last, the other members, the seeds, and the members and callers
-// of the last day. If there is a view that is not stale, they are tried for up to twice
-// Config.Timeout. Otherwise they are tried until ctx ends.
+// last view meanwhile, or wait if the last view is stale. That goroutine tries nodes in
+// this order: the node that answered last, the other members, the seeds, and the
+// members and callers of the last day. If there is a view that is not stale, it tries
+// them for up to twice Config.Timeout. Otherwise it tries them until ctx ends.
 func (c *Client) View(ctx context.Context) (*ring.View, error) {
 	view, fresh := c.current()
 	if fresh {
