@@ -10,10 +10,10 @@ const (
 // MaxContactText is how long the text of a contact request may be, in bytes.
 const MaxContactText = 200
 
-// RequestContact asks another user to become a contact. If that user has asked the caller
-// already, the two become contacts. The code is Blocked if the other user has blocked the
-// caller, and TooMany if one of the two has too many contacts or requests. Repeating it
-// changes nothing.
+// RequestContact asks another user to become a contact. If that user has asked the
+// caller already, the two become contacts. The code is Blocked if the other user has
+// blocked the caller, and TooMany if one of the two has too many contacts or requests.
+// Repeating the request changes nothing.
 type RequestContact struct {
 	User int64  `json:"user"`
 	Text string `json:"text,omitempty"` // a line of at most MaxContactText bytes
@@ -24,9 +24,9 @@ type RequestedContact struct {
 	State string `json:"state"`
 }
 
-// ContactChange is a change of the caller's relation to another user. When a request is
-// accepted that does not exist any more, the code is NoContact. Repeating a change is
-// harmless.
+// ContactChange is a change of the caller's relation to another user. If the caller
+// accepts a request that does not exist any more, the code is NoContact. Repeating a
+// change is harmless.
 type ContactChange struct {
 	User int64 `json:"user"`
 }

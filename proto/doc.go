@@ -50,18 +50,18 @@
 // gives an entry a position when it appends it: log, epoch, number and key.
 //
 // Numbers are dense, so a reader can see a gap. A log gets a new epoch when it begins
-// again, so that its new numbers differ from the old ones. A store that has lost the tail
-// of a log uses numbers again within an epoch. Then the keys differ. So does the Prev of
-// the following entry, which is the key of the entry before it.
+// again, so that its new numbers differ from the old ones. A store that has lost the
+// tail of a log uses numbers again within an epoch. Then the keys differ. The Prev of
+// the following entry differs, too, because it is the key of the entry before.
 //
 // # Delivery marks
 //
 // The sender of a private message may request a delivery mark (confirm). When a device
-// of the receiver has shown the message, it acknowledges at once, with the message's key.
-// The route then pushes a DELIVERED to the sender's current connections. One device of
-// the receiver is enough. A mark is not stored, may be lost, and may come more than
-// once. The cursor is authoritative, and PathDelivered returns whether it has passed
-// the message.
+// of the receiver has shown the message, it acknowledges at once, with the message's
+// key. The route then pushes a DELIVERED to the sender's current connections. One
+// device of the receiver is enough. A mark is not stored, may be lost, and may come
+// more than once. The cursor is authoritative, and PathDelivered returns whether the
+// cursor has passed the message.
 //
 // A mark is only a claim of the receiver. It names the user who sent it, so a user can
 // send false marks only in their own name. The client that gets a mark must compare To

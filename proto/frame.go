@@ -59,10 +59,11 @@ func AppendFrame(b []byte, f *Frame) ([]byte, error) {
 	return out, nil
 }
 
-// Split returns the first frame of b, without its prefix, and the number of bytes that it
-// takes in b. The body shares b's memory. If taken is zero and there is no error, more
-// bytes are needed. Split checks the length before the body has come. The parameter limit
-// is in bytes and not negative. Errors are ErrBadFrame and ErrFrameTooLong.
+// Split returns the first frame of b, without its prefix, and the number of bytes in b
+// that the prefix and the frame take. The body shares b's memory. If taken is zero and
+// there is no error, more bytes are needed. Split checks the length before the body has
+// come. The parameter limit is in bytes and not negative. Errors are ErrBadFrame and
+// ErrFrameTooLong.
 //
 // A prefix of more than five bytes gives ErrBadFrame. A prefix may have more bytes than
 // its number needs, as everywhere in protobuf. The single byte 0x00 is an empty frame,

@@ -14,9 +14,9 @@ const (
 	GroupReadOnly = "read-only" // reads
 )
 
-// CreateGroup makes a group whose first member is the caller. A repetition with the same
-// ID, at any time, returns the same group and adds missing members. But it does not add
-// members again who have left.
+// CreateGroup makes a group whose first member is the caller. A repetition with the
+// same ID, at any time, returns the same group and adds missing members. But it does
+// not add members who have left.
 type CreateGroup struct {
 	ID      string  `json:"id,omitempty"`      // id of the request, unique for the caller and hard to guess, see ValidID; empty: each request makes another group
 	Name    string  `json:"name,omitempty"`    // has the form of an account's name, or is empty

@@ -18,10 +18,10 @@ const (
 const MaxReportNote = 500
 
 // ReportMessage reports a message to the moderators. At is its place in the caller's
-// inbox or in a group's log, with the key. The route takes the text from there. The code
-// is UnknownMessage if the message is not kept, or if the caller may not read it. The
-// code is TooMany if too many reports wait for a decision, of the caller or of all users.
-// Repeating it changes nothing.
+// inbox or in a group's log, with the key. The route takes the text from there. The
+// code is UnknownMessage if the message is not kept, or if the caller may not read it.
+// The code is TooMany if too many reports of the caller, or of all users, wait for a
+// decision. Repeating the request changes nothing.
 type ReportMessage struct {
 	At     Position `json:"at"`
 	Reason string   `json:"reason"`         // ReasonSpam or one like it

@@ -6,10 +6,11 @@
 // There are three kinds of keys:
 //
 //   - The operator's key signs certificates. No process needs it, so it stays offline.
-//   - The operator's public key is in the file of every process. It checks the
-//     certificates of others.
+//   - The operator's public key is in the file of every process. With this key, a
+//     process checks the certificates of others.
 //   - A process key belongs to one process, and never leaves its file. The certificate
-//     has its public half, the role, the id, the largest weight of a node, and an end.
+//     has the key's public half, the role, the id, the largest weight of a node, and an
+//     end.
 //
 // A [Keyring] has the keys of one process. Keyring.Prove puts a proof into the header of a
 // request: the certificate, and a signature over the time, the method, the path, the
@@ -28,5 +29,5 @@
 // send a request with its proof again during ProofLife. Only TLS prevents that.
 //
 // A Keyring has no goroutine. Its mutex guards the times that it has learned and the
-// certificates that it has checked. While it is held, no other lock is taken.
+// certificates that it has checked. While the mutex is held, no other lock is taken.
 package cert

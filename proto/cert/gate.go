@@ -35,8 +35,8 @@ const tokenWarnEvery = time.Minute
 var ErrToken = errors.New("the service token is needed")
 
 // Check returns the process that has proved itself, if it has one of the roles. If the
-// process has only the token, and that is enough, the Caller is nil. Other errors are
-// those of Keyring.Check.
+// process has only the token, and that is enough, the Caller is nil. Errors are
+// ErrToken or those of Keyring.Check.
 func (g *Gate) Check(r *http.Request, roles ...Role) (*Caller, error) {
 	if g.Keys == nil {
 		if !g.Token(r) {

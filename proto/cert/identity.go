@@ -52,10 +52,11 @@ func (i *Identity) PEM() []byte {
 	return b
 }
 
-// ParseIdentity reads the content of a process's file. The operator that signed the
-// certificate must be in it. There may be others while an operator's key is being
-// replaced. It ignores the headers, which are for people. An error says what is wrong
-// with the file. If the certificate has expired, the error wraps ErrExpired.
+// ParseIdentity reads the content of a process's file. The file must have the operator
+// that signed the certificate. It may have more operators while an operator's key is
+// being replaced. ParseIdentity ignores the headers, which are for people. An error
+// says what is wrong with the file. If the certificate has expired, the error wraps
+// ErrExpired.
 func ParseIdentity(text []byte, now time.Time) (*Identity, error) {
 	i := new(Identity)
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {

@@ -41,8 +41,9 @@ var (
 	ErrNone = errors.New("request has no proof")
 	// ErrRole means that the process has another role.
 	ErrRole = errors.New("certificate has another role")
-	// ErrTime means that the proof or the record was made too long ago, or in the future.
-	// The clocks differ, or somebody has recorded it and sent it again.
+	// ErrTime means that the proof or the record was made too long ago, or in the
+	// future. The clocks differ, or somebody has recorded the signature and sent it
+	// again.
 	ErrTime = errors.New("signature of another time")
 	// ErrSignature means that the signature was not made with the certificate's key, or
 	// that it is for other data.

@@ -195,10 +195,10 @@ func (f *Follower[T]) Page(ready []T, entries []Entry[T], end Place) ([]T, error
 }
 
 // The caller calls Diverged if the page could not be read because the log does not have
-// the place that Ask returned. The parameter known has the places that the caller knows,
-// newest first. The next calls of Ask return earlier ones of them, with growing
-// distances, and at last the beginning. Diverged returns false if the log does not even
-// have the beginning.
+// the place that Ask returned. The parameter known has the places that the caller
+// knows, newest first. The next calls of Ask return earlier and earlier known places,
+// with growing distances, and at last the beginning. Diverged returns false if the log
+// does not even have the beginning.
 func (f *Follower[T]) Diverged(known []Place) bool {
 	f.Failed()
 	if len(f.points) == 0 {
@@ -293,8 +293,8 @@ func (f *Follower[T]) drain(ready []T) []T {
 	return ready
 }
 
-// follows reports whether e is the next entry after the last one. If the key of the
-// last one is unknown, as for some cursors, only the numbers are compared.
+// follows reports whether e is the next entry after the last entry. If the last entry's
+// key is unknown, as for some cursors, follows compares only the numbers.
 func (f *Follower[T]) follows(e Entry[T]) bool {
 	return e.At.Number == f.last.Number+1 && f.beyond(e.At) &&
 		(f.last.Key == "" || e.Prev == f.last.Key)
@@ -321,8 +321,8 @@ func (f *Follower[T]) forget(epoch uint64, number int64) {
 // stands reports whether the entry at this place was taken.
 func (f *Follower[T]) stands(at Place) bool { return slices.Contains(f.kept, at) }
 
-// contradicts reports whether the place has another epoch, or another entry was taken
-// with its number.
+// contradicts reports whether the place has another epoch, or whether another entry
+// with the place's number was taken.
 func (f *Follower[T]) contradicts(at Place) bool {
 	return f.last.Number > 0 && at.Epoch != f.last.Epoch || slices.ContainsFunc(f.kept, at.conflict)
 }

@@ -10,9 +10,10 @@ type Place struct {
 }
 
 // Start returns the places with which to begin to follow a log, newest first, for New.
-// They are the places in kept, which the device has stored. If there are none, the result
-// is cursor, the device's cursor. If there is no cursor, either, and fromEnd is true, it
-// is end, the log's end. An empty result means the oldest entry that the device may read.
+// They are the places in kept, which the device has stored. If kept is empty, the
+// result is cursor, the device's cursor. If there is no cursor, either, fromEnd
+// decides. If fromEnd is true, the result is end, the log's end. An empty result means
+// the oldest entry that the device may read.
 func Start(kept []Place, cursor, end Place, fromEnd bool) []Place {
 	switch {
 	case len(kept) > 0:
@@ -26,10 +27,10 @@ func Start(kept []Place, cursor, end Place, fromEnd bool) []Place {
 }
 
 // resumePoints returns the places to try, in this order, when a log has lost its tail.
-// The parameter lost is a place that was lost with the tail. The result has known places,
-// newest first, at distances of 1, 2, 4 and so on. So even a long loss needs few tries.
-// The number of entries that are read again is at most the number of lost ones. The last
-// two are the earliest known place and the beginning.
+// The parameter lost is a place that was lost with the tail. The result has known
+// places, newest first, at distances of 1, 2, 4 and so on. So even a long loss needs
+// few tries. The number of entries that are read again is at most the number of lost
+// ones. The last two points are the earliest known place and the beginning.
 func resumePoints(lost Place, known []Place) (points []Place) {
 	known = slices.DeleteFunc(slices.Clone(known), func(at Place) bool { return at == lost })
 	for i, step := 0, 1; i < len(known); i, step = i+step, 2*step {

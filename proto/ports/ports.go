@@ -33,8 +33,8 @@ var ErrNone = errors.New("no loopback port is free")
 var held pool
 
 // pool has the ports of some blocks. It returns them in turn, so that a port is used
-// again as late as possible. Its program may be stopped, and may need the port when it
-// starts again.
+// again as late as possible. A port's program may be stopped, and may need the port
+// when it starts again.
 type pool struct {
 	mu     sync.Mutex
 	guards []net.Listener // at the first port of each block

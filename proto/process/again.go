@@ -27,8 +27,8 @@ type KeyFlag struct {
 // is made at its start.
 var errRestart = errors.New("a change between no key and some key needs a restart")
 
-// Again reads the keys that value names once more. If they have changed, it uses the new
-// ones. After an error, which has the flag's name, the keys in use are unchanged. Again
+// Again reads anew the keys that value names. If the keys have changed, it uses the new
+// keys. After an error, which has the flag's name, the keys in use are unchanged. Again
 // blocks like Keys. It is not safe for concurrent use.
 func (k *KeyFlag) Again(value string) error {
 	keys, err := Keys(k.Name, value)

@@ -22,10 +22,11 @@ const (
 	failAfter  = 10 * time.Second // how long -fail-fast waits
 )
 
-// Await calls try until it succeeds, until it returns false for again, or until ctx ends.
-// It blocks until then. Every 10 s it logs the last error and the text what, which says
-// what it waits for. Meanwhile it serves health checks on the listeners, which report
-// that the process lives and is not ready. It does not close the listeners.
+// Await calls try until it succeeds, until it returns false for again, or until ctx
+// ends. It blocks until then. Every 10 s it logs the last error and the text in what,
+// which names the thing that it waits for. Meanwhile it serves health checks on the
+// listeners, which report that the process lives and is not ready. It does not close
+// the listeners.
 func Await(ctx context.Context, log *slog.Logger, what string, listeners []net.Listener, try func(context.Context) (again bool, err error)) error {
 	again, err := try(ctx)
 	if err == nil || !again {
@@ -53,8 +54,8 @@ func Await(ctx context.Context, log *slog.Logger, what string, listeners []net.L
 }
 
 // AwaitReady calls ready until it returns nil, or ctx ends. It blocks until then. Every
-// 10 s it logs the last error and the text what, as in Await. If failFast is true, it
-// returns an error after ten seconds.
+// 10 s it logs the last error and the text in what, as Await does. If failFast is true,
+// it returns an error after ten seconds.
 func AwaitReady(ctx context.Context, log *slog.Logger, what string, failFast bool, ready func(context.Context) error) error {
 	t := newTeller(log, what)
 	for {

@@ -26,8 +26,8 @@ func (c *Certs) Flags(fs *flag.FlagSet, name string) {
 		"with -identity: also take calls of processes that have only the cluster key, and show it to them,\nwhile those of the version before are replaced")
 }
 
-// IdentityFlag registers only the flag called name for Identity on fs. The parameter of
-// says to which process the identity belongs.
+// IdentityFlag registers on fs only the flag for Identity. The parameter name is the
+// flag's name. The parameter of names the process to which the identity belongs.
 func (c *Certs) IdentityFlag(fs *flag.FlagSet, name, of string) {
 	c.name = name
 	fs.StringVar(&c.Identity, name, "", "`file` with the key and the certificate of "+of+" (or secretsmanager:ARN), which cim cluster makes.\nEmpty: the cluster key alone counts between processes")

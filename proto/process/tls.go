@@ -140,8 +140,9 @@ func (t *TLS) Strict(next http.Handler) http.Handler {
 // secureKey is the key of a request's connection in its context.
 type secureKey struct{}
 
-// withSecure returns the context for the requests of a connection, which says whether it
-// speaks TLS. It also returns the accepted connection below the TLS connection.
+// withSecure returns the context for the requests of a connection. The context says
+// whether the connection speaks TLS. It also returns the accepted connection below the
+// TLS connection.
 func withSecure(ctx context.Context, conn net.Conn) (context.Context, net.Conn) {
 	if c, ok := conn.(*tlsfile.Conn); ok {
 		return context.WithValue(ctx, secureKey{}, c), c.Raw()

@@ -8,6 +8,6 @@
 // customer (RFC 6177).
 //
 // A [Limiter] counts the connections of an address, and its requests whose bodies are
-// still coming. It counts in one process only. If a request names the address of its
-// client, that counts only if the request comes from one of the [Proxies].
+// still coming. It counts in one process only. A request may name the address of its
+// client. That address counts only if one of the [Proxies] sent the request.
 package sourceip

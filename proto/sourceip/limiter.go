@@ -42,10 +42,10 @@ type Place struct {
 
 // Enter takes a place for the address a. The parameter now is the present time. If all
 // places of a's block are held, Enter takes the oldest place away from its holder, but
-// only if that was held for a second or longer. It then calls the function evict of that
-// place, on this goroutine and without a lock. So evict must not block. If all places are
-// younger, Enter returns false. In this way, a peer that holds places without proving
-// itself does not lock out others at its address.
+// only if that place was held for a second or longer. It then calls the function evict
+// of that place, on this goroutine and without a lock. So evict must not block. If all
+// places are younger, Enter returns false. In this way, a peer that holds places
+// without proving itself does not lock out others at its address.
 func (l *Limiter) Enter(a netip.Addr, now time.Time, evict func()) (*Place, bool) {
 	if l == nil {
 		return nil, true

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Proxies has the addresses of proxies in front of a program. The program uses the
-// address of a client that one of them names, and ignores such names from all others. The
-// zero value has no proxies. Proxies is a flag.Value, with addresses and CIDR blocks,
-// separated by commas.
+// Proxies has the addresses of proxies in front of a program. If one of these proxies
+// names the address of a client, the program uses that address. It ignores addresses
+// that other peers name. The zero value has no proxies. Proxies is a flag.Value, with
+// addresses and CIDR blocks, separated by commas.
 type Proxies []netip.Prefix
 
 // String implements flag.Value.

@@ -26,8 +26,9 @@ type ClientConfig struct {
 	WriteTimeout time.Duration // if a write takes longer, the connection is closed; 0: 5 s
 	IdleTimeout  time.Duration // a connection without calls is closed after this time; 0: 90 s
 	MaxAge       time.Duration // calls use a new connection after this time, plus or minus a fifth; 0: 5 min
-	// Again is how long calls return ErrRefused without a new request, after the server has
-	// offered no streams; 0: 1 min. Such a server seldom begins to offer streams.
+	// After the server has offered no streams, calls return ErrRefused without a new
+	// request. Again is how long they do so; 0: 1 min. Such a server seldom begins to
+	// offer streams.
 	Again time.Duration
 }
 
@@ -77,10 +78,10 @@ func NewClient(c ClientConfig) *Client {
 	return &Client{config: c.withDefaults(), alive: make(map[*conn]bool)}
 }
 
-// Call makes one call and blocks until the answer comes or ctx ends. After an error that
-// wraps ErrRefused the call was not carried out. After any other error it may have been.
-// If a call's deadline passes and no answer of any call has come since it began, Call
-// closes the connection.
+// Call makes one call and blocks until the answer comes or ctx ends. After an error
+// that wraps ErrRefused the call was not carried out. After any other error it may have
+// been. If a call's deadline passes, and no answer of any call has come since that call
+// began, Call closes the connection.
 func (c *Client) Call(ctx context.Context, path string, body []byte) (*Answer, error) {
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("stream: path has %d bytes, want at most %d", len(path), maxPath)

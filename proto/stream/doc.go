@@ -24,7 +24,7 @@
 // The package retries nothing. A call that ends with an error other than ErrRefused may
 // have been carried out. Frames that are sent while a write is in progress are written
 // together by the next write. There is no timer. A Client uses one connection for all
-// calls until it ends or is MaxAge old, so that new routes get their share.
+// calls until the connection ends or is MaxAge old, so that new routes get their share.
 //
 // # Other libraries
 //
@@ -46,10 +46,11 @@
 //
 // # Goroutines
 //
-// A Client has one goroutine per open connection, which reads. A Server has the goroutine
-// of the HTTP request, which reads, one per call in progress, and up to four that wait
-// for the next call. Client and Server bound the number of calls in flight and the size
-// of a frame, because a frame is read into memory.
+// A Client has one goroutine per open connection, which reads. For each stream, a
+// Server has the goroutine of the HTTP request, which reads. It has another one for
+// each call in progress, and up to four that wait for the next call. Client and Server
+// bound the number of calls in flight and the size of a frame, because a frame is read
+// into memory.
 //
 // A Client and a Server use only connections that their callers open.
 package stream

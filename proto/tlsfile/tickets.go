@@ -11,16 +11,18 @@ import (
 	"time"
 )
 
-// ticketLife is how long tickets are sealed with the same key. They are accepted for once
-// more as long. A key that is found later opens the sessions of TLS 1.2 of that time, and
-// none of TLS 1.3, because their tickets do not replace the exchange of keys.
+// ticketLife is how long tickets are sealed with the same key. A server accepts them
+// for the same time again. Somebody who finds a key later can read the TLS 1.2 sessions
+// of that time. A key opens no session of TLS 1.3, because there a ticket does not
+// replace the exchange of keys.
 const ticketLife = 12 * time.Hour
 
-// ShareTickets makes servers with the configuration c resume the sessions of all servers
-// that have one of the secrets. The keys of tickets are derived from the secrets and the
-// time, and change every 12 hours. New tickets are sealed under the first secret. secrets
-// is called for each handshake, and must not block. While it returns none, c resumes only
-// its own sessions. ShareTickets replaces c.GetConfigForClient.
+// ShareTickets makes servers with the configuration c resume the sessions of all
+// servers that have one of the secrets. The keys of tickets are derived from the
+// secrets and the time, and change every 12 hours. New tickets are sealed under the
+// first secret. The function secrets is called for each handshake, and must not block.
+// While it returns no secrets, c resumes only its own sessions. ShareTickets replaces
+// c.GetConfigForClient.
 func ShareTickets(c *tls.Config, secrets func() [][]byte) {
 	t := &tickets{config: c}
 	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {

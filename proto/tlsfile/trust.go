@@ -50,9 +50,10 @@ func (t *Trust) Reload() error {
 	return t.watched.Reload()
 }
 
-// Client returns the configuration for the next connection of a client. It reads the file
-// if that did not happen in the last second. The caller owns the configuration. It should
-// not keep it for later connections, because it does not change.
+// Client returns the configuration for the next connection of a client. It reads the
+// file if that did not happen in the last second. The caller owns the configuration. It
+// should not use the configuration for later connections, because a configuration does
+// not follow the file.
 func (t *Trust) Client() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites, RootCAs: t.current()}
 }
@@ -69,8 +70,8 @@ func (t *Trust) current() *x509.CertPool {
 }
 
 // Transport returns a transport like base, for servers that t trusts. It owns base from
-// then on. After a change of the file, requests get new connections. The earlier ones are
-// closed once their requests have ended.
+// then on. After a change of the file, requests get new connections. Earlier
+// connections are closed once their requests have ended.
 func (t *Trust) Transport(base *http.Transport) http.RoundTripper {
 	c := t.Client()
 	base.TLSClientConfig = c
@@ -81,7 +82,7 @@ func (t *Trust) Transport(base *http.Transport) http.RoundTripper {
 }
 
 // transport is a transport that is replaced when the authorities change, because the
-// configuration of one that is in use must not change.
+// configuration of a transport in use must not change.
 type transport struct {
 	trust *Trust
 

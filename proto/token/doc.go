@@ -15,14 +15,14 @@
 //     the cluster key can use it.
 //   - A token is a MAC over user, device, number and expiry. No node ever gets one. It
 //     replaces the password at a reconnect.
-//   - A refresh token is such a MAC, too. It gets its device the next access token, which
-//     is a token of ten minutes, and the refresh token after it.
+//   - A refresh token is such a MAC, too. With it a device gets its next access token,
+//     which is a token of ten minutes, and its next refresh token.
 //   - A digest is a MAC over a value that routes must recognise but do not store in the
 //     clear, such as an address.
 //
 // This package checks only which key made a credential. The store decides whether the
-// credential is still valid. It expires by the store's clock, from which its number
-// comes, and is invalid after its device has logged out. So a wrong clock of a route or a
-// node does not admit or exclude any user. Tokens of early versions, which have no
-// number, are valid until their device logs out.
+// credential is still valid. A credential expires by the store's clock, from which its
+// number comes. It is invalid after its device has logged out. So a wrong clock of a
+// route or a node does not admit or exclude any user. Tokens of early versions, which
+// have no number, are valid until their device logs out.
 package token

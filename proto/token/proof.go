@@ -18,8 +18,8 @@ func (i *Issuer) ProofUntil(end time.Time, user int64, name, device string, numb
 	return (*i.keys.Load())[0].proofOf(endOf(end), user, name, device, number, node)
 }
 
-// endOf returns the end of a proof in the form in the proof, which is in s since 1970.
-// Zero means that there is no end.
+// endOf returns the end of a proof in the form that proofs have, in s since 1970. Zero
+// means that there is no end.
 func endOf(end time.Time) uint32 {
 	if end.IsZero() {
 		return 0

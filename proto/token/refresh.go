@@ -51,7 +51,7 @@ func (i *Issuer) Refresh(r Refresh) (string, error) {
 }
 
 // VerifyRefresh returns the refresh token's fields, or ErrInvalid or ErrUnknownKey. The
-// store checks whether it was replaced, whether it has expired, and whether its session
+// store checks whether the token was replaced or has expired, and whether its session
 // has ended.
 func (i *Issuer) VerifyRefresh(s string) (Refresh, error) {
 	b, err := bytesOf(s)

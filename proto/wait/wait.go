@@ -1,8 +1,9 @@
 // Package wait has waits with time-outs for tests. Only tests import it.
 //
-// A shared machine may be ten times slower than usual. A test whose time-out is close to
-// the usual time then fails without a fault. So all waits have the same long time-out,
-// which only a stuck test reaches. While tests pass, it costs no time.
+// A shared machine may be ten times slower than usual. A test whose time-out is close
+// to the usual time then fails without a fault. So all waits have the same long
+// time-out, which only a stuck test reaches. While tests pass, the time-out costs no
+// time.
 package wait
 
 import (
