@@ -134,7 +134,7 @@ func (s *session) Opening() *proto.Opening {
 		displaces = token.Any
 	}
 	// The opening and the session are one allocation. A proto.Session has the size of a
-	// Link, so Go would allocate both from the same blocks of memory. Freed
+	// Link, so Go would allocate Sessions and Links from the same blocks of memory. Freed
 	// proto.Sessions would then leave holes between Links.
 	var made struct {
 		opening proto.Opening
@@ -203,8 +203,8 @@ func (s *session) confirm(a *proto.Opened) {
 }
 
 // welcome answers the login and lets the hub send to the session. The answer is queued
-// before any push. After it come the places of entries that were pushed while the
-// session was pending.
+// before any push. Then follow the places of entries that were pushed while the session
+// was pending.
 func (s *session) welcome(a *proto.Opened) {
 	s.know(a.Newest)
 	newest, _ := s.follow(a) // newest need not name all groups: a device reads the others itself, if it lacks entries there
@@ -237,13 +237,14 @@ func (s *session) welcome(a *proto.Opened) {
 }
 
 // follow makes the session a member of the groups in a route's answer. A CIM connection
-// becomes a member of the group of everyone only. It returns in newest the places up to
-// which the session has to fetch its logs. The node sends it the later entries.
+// becomes a member of the group of everyone only. The result newest has the places up to
+// which the session has to fetch its logs. The node sends the later entries to the
+// session.
 //
-// It returns in left the places in groups that the user left after the route had read the
-// list. The sequencer may have sent the entry about the leaving before the session was a
-// member in the hub. So the session has to fetch the rest of these logs, up to these
-// places.
+// If the user left a group after the route had read the list of groups, the result left
+// has a place in the group's log. The sequencer may have sent the entry about the leaving
+// before the session was a member in the hub. So the session has to fetch the log up to
+// that place.
 func (s *session) follow(a *proto.Opened) (newest, left []*proto.Mark) {
 	for _, mark := range a.Newest {
 		if mark.Log != proto.Inbox {

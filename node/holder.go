@@ -5,8 +5,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// holder gives a reconciler the sessions in the hub. If the proofs of sessions expire, it
-// adds the proofs, so that a route renews them.
+// holder gives a reconciler the sessions in the hub. If proofs is true, the proofs of
+// sessions expire. Then holder adds them, so that a route renews them.
 type holder struct {
 	*hub.Hub[*session]
 	proofs bool

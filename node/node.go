@@ -140,8 +140,8 @@ func (n *Node) Connections() int { return n.hub.Entries() }
 func (n *Node) Users() int { return n.hub.Users() }
 
 // Push delivers what a route has for this node. A route in the same process calls it in
-// place of POST /push. It does not wait for sockets. It keeps parts of the request,
-// which must not be changed afterwards.
+// place of POST /push. Push does not wait for sockets. It keeps parts of the request, so
+// the caller must not change the request afterwards.
 func (n *Node) Push(r *proto.PushRequest) *proto.PushAnswer { return n.deliverer.Push(r) }
 
 // Reconcile starts a reconciliation of everything now, instead of within

@@ -213,10 +213,11 @@ func (r reader) Pull(ctx context.Context, s *session, after *proto.Mark) (*proto
 // to routes, because they know.
 //
 // CIM's SDK closes its channel on one thread and calls /offLine on another, so the logout
-// may come first. If the node then ended the connection, it could not find out any more
-// whether the client had read everything. The reason is that a system sends no reset for
-// unread bytes after the node has ended its sending. So the node gives the client time to
-// end the connection. Meanwhile it writes only what it was about to write.
+// may come before the end of the connection. If the node then ended the connection, it
+// could not find out any more whether the client had read everything. The reason is that
+// a system sends no reset for unread bytes after the node has ended its sending. So the
+// node gives the client time to end the connection. Meanwhile the node writes only what
+// it was about to write.
 func (s *session) evict(code proto.Code) {
 	s.node.hub.Leave(&s.entry)
 	if s.catchUp == nil || code != proto.LoggedOut {

@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/proto/order"
 )
 
-// triedMembers is how many sessions of members one pull tries. There is more than one
-// because the user of the first may have left the group.
+// triedMembers is how many sessions of members one pull tries. A pull tries more than
+// one, because the user of the first session may have left the group.
 const triedMembers = 3
 
 // Pull fetches missing entries and sends them. It implements pull.Job.
@@ -107,12 +107,12 @@ func (s *Sequencer[P]) announceLocked() {
 	s.ready = append(s.ready, hub.Post{Packet: Newest(end), Mark: end})
 }
 
-// restart continues at the end of a log that lost its tail and uses its numbers again.
-// A node does not know where the loss began, nor which users left or joined since. So
-// every session of a member gets the log's end and fetches the entries that it lacks.
-// It is removed from the group until a route confirms that its user is a member.
-// Sessions of users who left get the end, too, because the log may have lost the
-// leaving.
+// restart continues at the end of a log that lost its tail and uses the lost numbers
+// again. A node does not know where the loss began, nor which users left or joined since.
+// So every session of a member gets the log's end and fetches the entries that it lacks.
+// The session is no member of the group here until a route confirms that its user is one.
+// Sessions of users who left get the end, too, because the log may have lost the entry
+// about the leaving.
 func (s *Sequencer[P]) restart(newest *proto.Mark) error {
 	if newest == nil {
 		return proto.Err(proto.Diverged, "")

@@ -76,9 +76,9 @@ func (g *Groups[P]) Of(group int64) *Sequencer[P] {
 // Sequencer.held.
 func (g *Groups[P]) Held(group int64, now time.Time) *proto.Mark { return g.Of(group).held(now) }
 
-// Leased handles a route's answer that gives the node a lease of a group. end is the
-// end of the group's log. left is when the request left the node, and the lease counts
-// from then on.
+// Leased handles a route's answer that gives the node a lease of a group. The parameter
+// end is the end of the group's log. The parameter left is the time at which the request
+// left the node. The lease counts from that time.
 func (g *Groups[P]) Leased(end *proto.Mark, left time.Time) {
 	s := g.Of(end.Log)
 	s.Observe(end)

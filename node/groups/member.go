@@ -5,9 +5,10 @@ import (
 )
 
 // Reached returns the place up to which a session that opens must fetch the log. Later
-// entries are sent to the session. known is where the log ended when a route found the
-// user to be a member. The result is the same place or a later one. Reached returns false
-// if the user has left since. The session must be in the hub already.
+// entries are sent to the session. The parameter known is the place where the log ended
+// when a route found the user to be a member. The result is that place or a later one.
+// Reached returns false if the user has left since. The session must be in the hub
+// already.
 func (s *Sequencer[P]) Reached(user int64, known *proto.Mark) (*proto.Mark, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,10 +35,10 @@ func (s *Sequencer[P]) Beyond() *proto.Mark {
 	return &proto.Mark{Log: s.group, Epoch: last.Epoch, Number: last.Number + 1}
 }
 
-// Spare keeps the Sequencer from sending to member the entries up to the place known,
-// because the member's session fetches these itself. Some of them may be older than the
-// joining of its user. A route leaves those out when the session fetches the log. Call
-// Spare before the session is a member in the hub.
+// Spare makes the Sequencer send member only entries after the place known, because the
+// member's session fetches the others itself. Some of the others may be older than the
+// joining of the user. A route leaves these older ones out when the session fetches the
+// log. Call Spare before the session is a member in the hub.
 func (s *Sequencer[P]) Spare(member P, known *proto.Mark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,8 +62,8 @@ func (s *Sequencer[P]) sparedTo(member P) *proto.Mark {
 	return s.spared[member]
 }
 
-// sentLocked is called when the entries up to the mark at have been sent. It removes from
-// spared the members that fetch the log themselves only up to there.
+// sentLocked is called when all entries up to a mark (at) have been sent. If a member
+// fetches the log itself only up to that mark, sentLocked removes the member from spared.
 func (s *Sequencer[P]) sentLocked(at *proto.Mark) {
 	for member, known := range s.spared {
 		if !proto.Newer(at, known) {

@@ -16,14 +16,15 @@ const (
 	// on their way.
 	pullWait  = order.EarlyWait * time.Millisecond
 	pullRetry = time.Second // pause after a pull that brought nothing new
-	// A route's answer may say that the log ends far before the last pushed entry.
-	// Within lateAnswer of that push the answer counts as late, and not as a loss.
+	// A route's answer may say that the log ends far before the last pushed entry. If the
+	// answer comes within lateAnswer of that push, it counts as late, and not as a sign
+	// of a loss.
 	lateAnswer = 10 * time.Second
 	// idleTime is how long a group without members here must be silent to be removed.
 	// It is longer than a lease, so no entry comes any more.
 	idleTime = 3 * time.Minute
-	// leaseSure is how long after its last renewal the node relies on a lease. It
-	// renews leases every 30 s, and they end after two minutes.
+	// leaseSure is how long the node relies on a lease after the last renewal. The node
+	// renews leases every 30 s, and a lease ends after two minutes.
 	leaseSure = time.Minute
 )
 
@@ -84,9 +85,9 @@ func (s *Sequencer[P]) Observe(newest *proto.Mark) {
 	s.waitLocked(now, pullWait)
 }
 
-// beginsLocked makes the sequencer continue at the given place if it knows no place of
-// the log yet. It also does so if nobody is true (no member is here) and the place is
-// further. Otherwise it does nothing and returns false.
+// If the sequencer knows no place of the log yet, beginsLocked makes it continue at the
+// given place. If no member is here (nobody is true), it also does so when that place is
+// further than the sequencer's last one. Otherwise it does nothing and returns false.
 func (s *Sequencer[P]) beginsLocked(nobody bool, at order.Place) bool {
 	switch {
 	case s.follower == nil:
@@ -102,9 +103,10 @@ func (s *Sequencer[P]) beginsLocked(nobody bool, at order.Place) bool {
 // further reports whether the second place is after the first one, or in another epoch.
 func further(from, at order.Place) bool { return at.Epoch != from.Epoch || at.Number > from.Number }
 
-// overtookLocked reports whether end, from a route's answer, is to be ignored because
-// pushes have overtaken the answer. Pushed entries are far beyond end already. If the log
-// did lose that many entries, its next push does not fit, which shows the loss.
+// overtookLocked reports whether pushes have overtaken a route's answer, so that the
+// caller must ignore the answer's end. This is so if entries far beyond end were pushed
+// lately. If the log did lose that many entries, its next push does not fit, which shows
+// the loss.
 func (s *Sequencer[P]) overtookLocked(end order.Place, now time.Time) bool {
 	last := s.follower.Last()
 	return end.Epoch == last.Epoch && end.Number < last.Number-order.Kept && now.Sub(s.moved) < lateAnswer
@@ -140,8 +142,9 @@ func (s *Sequencer[P]) lastLocked() *proto.Mark {
 	return s.last
 }
 
-// leasedAt records that a route gave or renewed a lease of the group. left is when the
-// request left the node. If left is zero, there is no lease any more.
+// leasedAt records that a route gave or renewed a lease of the group. The parameter left
+// is the time at which the request left the node. If left is zero, there is no lease any
+// more.
 func (s *Sequencer[P]) leasedAt(left time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

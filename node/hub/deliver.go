@@ -10,8 +10,8 @@ import (
 // Deliver pushes the packet p to those of the user's open sessions that have one of the
 // numbers. It leaves out the session whose number is except, which has sent the message.
 // If except is zero, there is no such session. For pending sessions the hub remembers the
-// packet's place. Deliver returns the numbers that have no session here. If p is nil, it
-// does nothing else.
+// packet's place. Deliver returns the numbers that have no session here. If p is nil,
+// Deliver only returns these numbers.
 func (h *Hub[P]) Deliver(id int64, numbers []int64, except int64, p *link.Packet) (gone []int64) {
 	var few [4]P
 	peers := few[:0]

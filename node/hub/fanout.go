@@ -15,10 +15,10 @@ type Post struct {
 }
 
 // Group pushes posts, in their order, to the open connections of a group's members. For
-// pending connections the hub remembers the places. A session gets neither its own
-// posts nor the posts up to the place that spared returns for it. All users who are
-// here belong to the group of everyone, for which spared is not called. Group does not
-// keep the slice.
+// pending connections the hub remembers the places. A session gets neither its own posts
+// nor the posts up to the place that spared returns for it. The group of everyone has all
+// users who are here, and Group does not call spared for that group. Group does not keep
+// the slice posts.
 func (h *Hub[P]) Group(group int64, posts []Post, spared func(P) *proto.Mark) {
 	if len(posts) == 0 {
 		return

@@ -59,8 +59,8 @@ func (h *Hub[P]) FollowNone(e *Entry[P], version int64) {
 	e.version = version
 }
 
-// Join makes the entries of the user id members of a group. It skips entries whose
-// groups are not known yet.
+// Join makes the entries of a user members of a group. It skips entries whose groups are
+// not known yet.
 func (h *Hub[P]) Join(id, group int64) {
 	s := h.shard(id)
 	s.mu.Lock()
@@ -188,8 +188,8 @@ func (h *Hub[P]) anybody(n int) (peers []P) {
 	return peers
 }
 
-// Groups appends to list the groups of a shard that have members here. Shards run from
-// 0 to Shards-1.
+// Groups extends the list by the groups of a shard that have members here. Shards run
+// from 0 to Shards-1.
 func (h *Hub[P]) Groups(shard int, list []int64) []int64 {
 	g := &h.groups[shard]
 	g.mu.Lock()
@@ -200,7 +200,7 @@ func (h *Hub[P]) Groups(shard int, list []int64) []int64 {
 	return list
 }
 
-// Sessions returns the connections of the user id that have one of the numbers, open or
+// Sessions returns those connections of a user that have one of the numbers, open or
 // pending.
 func (h *Hub[P]) Sessions(id int64, numbers []int64) []P {
 	s := h.shard(id)

@@ -17,7 +17,7 @@ func (h *Hub[P]) Know(e *Entry[P], mark *proto.Mark) {
 	e.know(mark)
 }
 
-// Held appends to list the open sessions of the shard's users, for reconciliation.
+// Held extends the list by the open sessions of the shard's users, for reconciliation.
 // Shards run from 0 to Shards-1.
 func (h *Hub[P]) Held(shard int, list []*proto.Held) []*proto.Held {
 	s := &h.shards[shard]

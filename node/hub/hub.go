@@ -129,8 +129,8 @@ func (h *Hub[P]) Enter(e *Entry[P], number int64) {
 	h.entries.Add(1)
 }
 
-// Missed returns one place for each log of which e missed packets while it was pending.
-// It is the place of the newest of these packets.
+// Missed returns one place for each log of which e missed packets while pending. This is
+// the place of the newest missed packet.
 func (h *Hub[P]) Missed(e *Entry[P]) []*proto.Mark {
 	s := h.shard(e.user)
 	s.mu.Lock()
@@ -151,7 +151,7 @@ type Promotion[P Peer] struct {
 //
 // Open returns false and does nothing if e has left, or if a later entry of the device
 // with a higher number is open. If an entry with a higher number came before e, Open
-// removes that entry. The store has accepted e, so it must have lost that number.
+// removes that entry. The store has accepted e, so the store must have lost that number.
 func (h *Hub[P]) Open(e *Entry[P], number int64) (Promotion[P], bool) {
 	var p Promotion[P]
 	s := h.shard(e.user)
@@ -206,8 +206,8 @@ func (u user[P]) newerThan(e *Entry[P], number int64) bool {
 }
 
 // displacedBy returns the entries of e's device that the opening of e displaces. These
-// are the other entries with numbers up to e's. Open entries with higher numbers are
-// displaced, too, if one with a higher number was here when e entered. Two kinds of
+// are the other entries with numbers up to e's. If an entry with a higher number was here
+// when e entered, open entries with higher numbers are displaced, too. Two kinds of
 // entries stay. One is a pending CIM entry without a number, which counts as newer. The
 // other is a pending entry that came after e. Its number may be lower, or the same if a
 // ticket was used again. After a loss of the store, numbers do not show which of the two

@@ -25,8 +25,7 @@ func (s *Server) newLink(from netip.Addr) *Link {
 }
 
 // admit gives a link its owner and adds it to the list. From then on the link may be
-// used. When the link has ended, the engine must call the method
-// left.
+// used. When the link has ended, the engine must call Server.left.
 func (s *Server) admit(l *Link) {
 	l.handler = s.config.Accept(l)
 	s.links.Add(1)

@@ -37,11 +37,11 @@
 // round. Links with frames of their own and links with frames for a whole room take
 // turns.
 //
-// If one read or one cork (Server.Cork) queued frames for few links, and the writing
-// goroutine sleeps, then the goroutine that queued them also writes them. A link that
-// is being written is in no list, so only one goroutine at a time writes it. Under load
-// the writes of a busy room become larger, because all frames that are queued for a
-// link until its turn comes go out together. A loop waits for its epoll descriptor
+// The writing goroutine may sleep when one read or one cork (Server.Cork) has queued
+// frames for few links. Then the goroutine that queued the frames also writes them. A
+// link that is being written is in no list, so only one goroutine at a time writes it.
+// Under load the writes of a busy room become larger, because all frames that are queued
+// for a link until its turn comes go out together. A loop waits for its epoll descriptor
 // through Go's own poller and holds no thread.
 //
 // # TLS
@@ -52,13 +52,13 @@
 //
 // With the epoll engine, a handshake has a goroutine of its own, which reads the link and
 // ends with the handshake. So that half of the processors stay free, a pool bounds how
-// many handshakes compute at a time. Those that wait for their peers do not count.
-// Afterwards the loop of the link reads and writes it, like any other. The loop decrypts
-// what it has read, record by record, into one buffer for all its links. It encrypts
-// frames when it writes them. The records then wait in the link's outbox, before all
-// frames, until the socket has taken them. The records that TLS itself has to send take
-// the same way. So an idle link costs a tls.Conn and some 100 bytes, and no goroutine.
-// Package records says what TLS keeps, and BenchmarkIdleTLS measures it.
+// many handshakes compute at a time. Those that wait for their peers do not count. After
+// the handshake, the loop reads and writes the link, like any other link. The loop
+// decrypts what it has read, record by record, into one buffer for all its links. It
+// encrypts frames when it writes them. The records then wait in the link's outbox, before
+// all frames, until the socket has taken them. The records that TLS itself has to send
+// take the same way. So an idle link costs a tls.Conn and some 100 bytes, and no
+// goroutine. Package records says what TLS keeps, and BenchmarkIdleTLS measures it.
 //
 // If TLS refuses a peer, the link closes, and its last bytes are the alert. After a
 // goodbye, the last bytes are the record that ends our sending.
@@ -69,9 +69,9 @@
 // the epoll engine uses a link's descriptor only under the link's mu, or in a goroutine
 // that has it pinned (poll.pins). The engine closes the descriptor under mu, once the
 // link is closed and no goroutine has it pinned. An event from epoll carries the link's
-// id beside the descriptor's number. It counts only if that link still has the number.
-// Closing a descriptor removes it from epoll only if it has no copies. So when a copy is
-// made (finish.go), the descriptor is removed from epoll at once.
+// id beside the descriptor's number. The event counts only if that link still has the
+// number. Closing a descriptor removes it from epoll only if it has no copies. So when a
+// copy is made (finish.go), the descriptor is removed from epoll at once.
 //
 // # Reading
 //
@@ -92,9 +92,9 @@
 // frame.
 //
 // An idle server writes at once. But a goroutine may be about to queue more, because it
-// reads several frames or its owner has corked the server. Then it wakes a sleeping
-// writer only when it has queued all. So one write takes all frames, and nothing waits
-// for a clock.
+// reads several frames or its owner has corked the server. Then the goroutine wakes a
+// sleeping writer only after it has queued all frames. So one write takes all frames, and
+// nothing waits for a clock.
 //
 // # Ending
 //

@@ -15,7 +15,8 @@ import (
 
 // epoll is the engine for sockets on Linux: a few loops (loop_linux.go), each of which
 // reads and writes its share of the links. A link costs a descriptor and no goroutine, no
-// net.Conn and no buffer. One that speaks TLS costs a tls.Conn more (secured_linux.go).
+// net.Conn and no buffer. A link that speaks TLS also costs a tls.Conn
+// (secured_linux.go).
 type epoll struct {
 	server *Server
 	ln     *net.TCPListener

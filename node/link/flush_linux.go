@@ -92,8 +92,8 @@ func (p *loop) send(l *Link, buf *[chunk]byte) {
 }
 
 // begin returns the bytes to write next, and pins the descriptor for the write. If s is
-// not nil, the caller must have s seal the bytes first. If there is nothing to write,
-// begin returns no bytes. Otherwise the caller must call record.
+// not nil, the caller must first call s.seal with the bytes. If there is nothing to
+// write, begin returns no bytes. Otherwise the caller must call record.
 func (p *loop) begin(l *Link, buf *[chunk]byte) (b []byte, s *secured, fd int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -119,8 +119,8 @@ func (p *loop) begin(l *Link, buf *[chunk]byte) (b []byte, s *secured, fd int) {
 	return b, s, int(l.poll.fd)
 }
 
-// deferLocked leaves the frames queued until the handshake is complete. It never will be
-// if the link is closing.
+// deferLocked leaves the frames queued until the handshake is complete. If the link is
+// closing, the handshake never will be complete, so deferLocked drops the frames.
 func (p *loop) deferLocked(l *Link) {
 	if l.state == stateClosing {
 		l.out.Drop()

@@ -113,8 +113,8 @@ func decode(body []byte, json bool) (*proto.Frame, error) {
 	return f, f.Unmarshal(body)
 }
 
-// first checks the first frame. It must be a login. It shows whether the peer speaks
-// our protocol or CIM's.
+// first checks the first frame, which must be a login. The frame shows whether the peer
+// speaks our protocol or CIM's.
 func (l *Link) first(f *proto.Frame) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

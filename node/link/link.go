@@ -290,9 +290,9 @@ func (l *Link) readFailed(err error) {
 	l.abort(proto.OK)
 }
 
-// writeFailed ends the link after a write failed with err, unless it leaves that to the
-// reader. If a peer ends its sending and then resets the connection, a write fails with
-// EPIPE, and the reader comes to the end of what the peer sent (finish).
+// writeFailed ends the link after a write failed with err, except after EPIPE. A write
+// fails with EPIPE if a peer ends its sending and then resets the connection. Then the
+// reader comes to the end of what the peer sent, and ends the link (finish).
 func (l *Link) writeFailed(err error) {
 	l.mu.Lock()
 	l.flow = broken

@@ -185,8 +185,8 @@ func (p *loop) watchLocked(l *Link, want uint8) {
 	_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, event(l, fd, events)) // it cannot fail: the descriptor is in epoll, and no memory is needed
 }
 
-// listen implements wire. The link was not read meanwhile, so the peer's silence counts
-// from now on.
+// listen implements wire. The link was not read until now, so the peer's silence begins
+// now.
 func (p *loop) listen(l *Link) {
 	if l.poll.watched&watchIn == 0 {
 		l.since.Store(l.server.clock.Load())

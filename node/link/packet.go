@@ -48,8 +48,8 @@ func (p *Packet) numbered() bool {
 	return p.frame.Cmd == proto.Command_MESSAGE && p.frame.At != nil
 }
 
-// turn returns later for an entry of a group's log, which other links probably get, too.
-// It returns soon for a frame of one user.
+// turn returns the value soon for a frame of one user. For an entry of a group's log,
+// which other links probably get, too, it returns the value later.
 func (p *Packet) turn() turn {
 	return turn(p.numbered() && p.frame.At.Log != proto.Inbox)
 }

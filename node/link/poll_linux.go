@@ -2,9 +2,10 @@ package link
 
 // poll is the epoll engine's state of a link. The link's mu guards it.
 //
-// A goroutine uses the descriptor only while it holds mu or has pinned it. It is closed
-// under mu, once the link's state is closed and no goroutine has it pinned. From then on
-// fd is none. So no goroutine ever uses a number that was closed.
+// A goroutine uses the descriptor only while it holds mu or has pinned the descriptor.
+// The descriptor is closed under mu, once the link's state is closed and nobody has
+// pinned it. From then on the value of fd is none. So no goroutine ever uses a number
+// that was closed.
 type poll struct {
 	fd      int32
 	pins    uint8

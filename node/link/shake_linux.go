@@ -52,8 +52,8 @@ func (s *secured) shake() {
 	}
 }
 
-// begin allows to seal frames, and handles the bytes that came together with the end of
-// the handshake.
+// begin lets the link seal frames, and handles the bytes that came together with the end
+// of the handshake.
 func (s *secured) begin() error {
 	l := s.link
 	l.mu.Lock()

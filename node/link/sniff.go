@@ -23,11 +23,11 @@ var startsHTTP = [][]byte{
 }
 
 // sniffer finds the peer's protocol by the first bytes. No frame begins like TLS or HTTP,
-// because the second byte of a frame is a field's tag. In TLS it is 0x03, and no field
-// has the number 0. The second byte of an HTTP method is E, A, O, P or U. As tags, E and
-// A are field 8, which CIM's message does not have. O has a wire type that does not
-// exist. P and U are field 10, and the bytes of HTTP that follow them do not fit that
-// field.
+// because the second byte of a frame is a field's tag. In TLS that byte is 0x03, the tag
+// of a field with the number 0, which no field has. The second byte of an HTTP method is
+// E, A, O, P or U. As tags, E and A are field 8, which CIM's message does not have. O has
+// a wire type that does not exist. P and U are field 10, and the bytes of HTTP that
+// follow them do not fit that field.
 type sniffer struct {
 	tls  bool // TLS is allowed
 	only bool // only TLS is allowed

@@ -7,8 +7,8 @@ import (
 	"github.com/cim-go/cim/proto/sourceip"
 )
 
-// strangers are the links whose peers have not proved who they are. Only these count
-// against their address.
+// strangers are the links whose peers have not proved who they are. Only these links
+// count against the addresses of their peers.
 type strangers struct {
 	limiter *sourceip.Limiter
 

@@ -84,8 +84,8 @@ func (l *Link) verdict(ms int64, c *Config) *verdict {
 	return nil
 }
 
-// loginTime returns how long a link may take to its first frame. Each sweep calls it, so
-// a link that came while few links waited has less time once many wait.
+// loginTime returns how long a link may take until its first frame. Each sweep calls it,
+// so a link that came while few links waited has less time once many wait.
 func (s *Server) loginTime() time.Duration {
 	if 4*s.silent.Load() < int64(s.config.LoginSlots) {
 		return s.config.LoginQuiet

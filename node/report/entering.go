@@ -7,9 +7,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// groupsPerOpening sets how many groups a report may enter: this many for each opening
-// for which it has room. So the largest report enters 2,048 groups. If all of them are
-// new, they take the store some 10 ms.
+// A report may enter groupsPerOpening groups for each opening for which it has room. So
+// the largest report enters 2,048 groups. If all of them are new, they take the store
+// some 10 ms.
 const groupsPerOpening = 4
 
 // entering is a session that a route opened, with the groups of its user that were not
@@ -88,8 +88,8 @@ func (r *Sessions) forget(s Opener) {
 }
 
 // entered handles a route's answer a for one part of a session's groups. The parameter
-// left is when the request left the node. If no group remains, entered confirms the
-// session. It returns how many groups have to be entered again.
+// left is the time at which the request left the node. If no group remains, entered
+// confirms the session. It returns how many groups have to be entered again.
 func (r *Sessions) entered(part asked, a *proto.Entered, left time.Time) (later int) {
 	s := part.session
 	if code := proto.Code(a.Code); code != proto.OK {

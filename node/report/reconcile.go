@@ -42,8 +42,9 @@ type Holder interface {
 
 // Leases handles the routes' answers about the node's groups.
 type Leases interface {
-	// Leased handles an answer that renews the lease of a group. end is the end of the
-	// group's log, and left is when the request left the node.
+	// Leased handles an answer that renews the lease of a group. The parameter end is the
+	// end of the group's log. The parameter left is the time at which the request left
+	// the node.
 	Leased(end *proto.Mark, left time.Time)
 	// Lapsed handles an answer that the node has no lease of the group any more.
 	Lapsed(group int64)

@@ -59,8 +59,9 @@ type Groups interface {
 	// Held returns the end of a group's log if the node holds the group, and otherwise
 	// nil.
 	Held(group int64, now time.Time) *proto.Mark
-	// Leased handles an answer that gives the node a lease of a group. end is the end
-	// of the group's log, and left is when the request left the node.
+	// Leased handles an answer that gives the node a lease of a group. The parameter end
+	// is the end of the group's log. The parameter left is the time at which the request
+	// left the node.
 	Leased(end *proto.Mark, left time.Time)
 }
 
@@ -140,10 +141,9 @@ func (r *Sessions) Open(s Opener) {
 	r.rouse()
 }
 
-// Closed queues the report that a session's number is closed. The parameter of is the
+// Closed queues the report that a session's number is closed. The parameter "of" is the
 // session as routes know it, with this number. The store takes no cursors from a closed
-// number. So the session's acknowledgements are reported before the closing, or with
-// it.
+// number. So the session's acknowledgements are reported before the closing, or with it.
 func (r *Sessions) Closed(s Acker, of *proto.Session) {
 	c := closing{of: of}
 	r.mu.Lock()
@@ -270,7 +270,7 @@ func (r *Sessions) Run(ctx context.Context, ended <-chan struct{}) {
 }
 
 // resize sets the size of the next report. The parameters are the number of items of the
-// last one, how long it took, and its error.
+// last report, how long that report took, and its error.
 func (r *Sessions) resize(items int, took time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

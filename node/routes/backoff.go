@@ -59,8 +59,8 @@ type Backoff struct {
 	step time.Duration // the last step; zero: the last try succeeded
 }
 
-// Next returns when to try again after err. A nil err means that a route answered the
-// try, but did nothing.
+// Next returns the time of the next try after err. A nil err means that a route answered
+// the try, but did nothing.
 func (b *Backoff) Next(err error) time.Time {
 	b.step = min(max(2*b.step, firstStep), b.Most)
 	from := time.Now()

@@ -50,8 +50,8 @@ type Config struct {
 // because only its callers know which requests may be repeated. A call ends with the
 // caller's context, and has no other timeout. Client is safe for concurrent use.
 //
-// If a route named a time to retry, calls of the same path go to other routes before
-// that time. If all routes named one, such a call fails at once, with the earliest of
+// If a route named a time to retry, calls of the same path go to other routes before that
+// time. If all routes named such a time, the call fails at once, with the earliest of
 // these times (Until).
 type Client struct {
 	urls    []string
@@ -196,8 +196,8 @@ func (c *Client) Fire(ctx context.Context, r *proto.FireRequest) (*proto.FireAns
 
 // call makes one request to the URL in use. If a route's time to retry forbids that now,
 // call takes the next URL that it may call. After a failure the next call goes to the URL
-// after the one that failed. So it does after an answer that has a result with the code
-// Unavailable, because another route may know what this one lacks, such as the key of a
+// after the one that failed. The same holds after an answer that has a result with the
+// code Unavailable. Another route may know what this one lacks, such as the key of a
 // ticket.
 func (c *Client) call(ctx context.Context, path string, request, answer gproto.Message) error {
 	body, err := gproto.Marshal(request)

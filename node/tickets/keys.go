@@ -19,8 +19,8 @@ const (
 
 // Login is a login that waits for the keys.
 type Login interface {
-	// Judge checks the login again after the keys were read. settled is false if no
-	// route answered, or if the route was not sure that it knows all keys.
+	// Judge checks the login again after the keys were read. The parameter settled is
+	// false if no route answered, or if the route was not sure that it knows all keys.
 	Judge(f *proto.Frame, settled bool)
 }
 

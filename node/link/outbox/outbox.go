@@ -65,9 +65,9 @@ func (q *queue) pushNext(b []byte) {
 	q.urgent = i + 1
 }
 
-// peek returns the bytes to write next, at most as many as dst has capacity. If all of
-// them belong to one frame, it returns a slice of that frame. Otherwise it copies them
-// into dst, which is empty.
+// peek returns the bytes to write next, up to the capacity of dst. If all of them belong
+// to one frame, it returns a slice of that frame. Otherwise it copies them into dst,
+// which is empty.
 func (q *queue) peek(dst []byte) []byte {
 	done := q.done
 	if first := q.frames[q.head][done:]; len(q.frames) == q.head+1 || len(first) >= cap(dst) {
@@ -123,8 +123,8 @@ type Outbox struct {
 	waiting *queue // nil while nothing waits
 }
 
-// Add queues b. limit is the outbox's bound in bytes, and is the same in all calls for
-// a link.
+// Add queues b. The parameter limit is the outbox's bound in bytes, and is the same in
+// all calls for a link.
 func (o *Outbox) Add(b []byte, limit int) {
 	o.begin(limit)
 	o.waiting.push(b)
@@ -190,9 +190,9 @@ func (o *Outbox) Fits(size, limit int) bool {
 // idle then.
 func (o *Outbox) Missed(mark *proto.Mark) { o.waiting.newest = proto.Raise(o.waiting.newest, mark) }
 
-// Full reports whether the link must stop reading. Otherwise the outbox could grow
-// without a bound, because the owner's answers to what the link reads are queued whatever
-// their size.
+// Full reports whether the link must stop reading. The owner answers what the link reads,
+// and these answers are queued whatever their size. If the link read on, the outbox could
+// grow without a bound.
 func (o *Outbox) Full() bool {
 	return o.waiting != nil && (o.waiting.lagging || o.waiting.bytes > o.waiting.limit)
 }
@@ -209,10 +209,11 @@ func (o *Outbox) Bytes() int {
 	return o.waiting.bytes
 }
 
-// Next returns the bytes to write next: all sealed bytes, or if there are none, frames,
-// up to the capacity of dst. dst is empty, and the result may use its memory. If nothing
-// waits, the result is empty. The caller must not change the bytes, and must call Wrote
-// afterwards, or Took if it seals them. The parameter now is in ms of the sweep's clock.
+// Next returns the bytes to write next. If there are sealed bytes, it returns all of
+// them. Otherwise it returns frames, up to the capacity of dst. The slice dst is empty,
+// and the result may use its memory. If nothing waits, the result is empty. The caller
+// must not change the bytes, and must call Wrote afterwards, or Took if it seals them.
+// The parameter now is in ms of the sweep's clock.
 func (o *Outbox) Next(dst []byte, now int64) []byte {
 	q := o.waiting
 	if q == nil || q.empty() {
@@ -229,9 +230,9 @@ func (o *Outbox) Next(dst []byte, now int64) []byte {
 	return b
 }
 
-// TakeMissed returns the newest places of the frames that Takes refused, one place for each log,
-// and forgets them. The caller reports them to the peer by a frame, which it passes to
-// PushNext.
+// TakeMissed returns the newest places of the frames that Takes refused, one place for
+// each log. It forgets these places. The caller puts them into a frame for the peer, and
+// passes the frame to PushNext.
 func (o *Outbox) TakeMissed() []*proto.Mark {
 	if o.waiting == nil {
 		return nil

@@ -30,9 +30,9 @@ const Incomplete = -1
 
 // Cut reads the header that head begins with. It returns the client, and the length of
 // the header in bytes. The length is zero if head begins with no such header. The client
-// is not valid if there is no header, or if the header names none (UNKNOWN, LOCAL). In
-// the latter case the connection is one of the proxy itself, for example a health check.
-// The error is a *proto.Error with the code BadFrame.
+// is not valid if there is no header, or if the header names none (UNKNOWN, LOCAL). If
+// the header names none, the connection is one of the proxy itself, for example a health
+// check. The error is a *proto.Error with the code BadFrame.
 func Cut(head []byte) (client netip.Addr, n int, err error) {
 	for i, start := range starts {
 		if seen := min(len(head), len(start)); !bytes.Equal(head[:seen], start[:seen]) {
@@ -51,8 +51,8 @@ func Cut(head []byte) (client netip.Addr, n int, err error) {
 	return client, 0, nil
 }
 
-// lengthOf returns the length of the PROXY header that head begins with, or zero if it
-// is not known yet. The error has the code BadFrame.
+// lengthOf returns the length of the PROXY header that head begins with, or zero while
+// the length is not known yet. The error has the code BadFrame.
 func lengthOf(head []byte, version2 bool) (int, error) {
 	if version2 {
 		if len(head) < headV2 {

@@ -112,8 +112,8 @@ func (c *Conn) Seal(b []byte) error {
 // first call.
 func (c *Conn) CloseWrite() error { return c.tls.CloseWrite() }
 
-// judge returns an error of crypto/tls as it is if the socket caused it, and otherwise as
-// an ErrRefused.
+// If the socket caused an error of crypto/tls, judge returns the error unchanged.
+// Otherwise it returns the error wrapped in ErrRefused.
 func judge(err error) error {
 	var system syscall.Errno
 	switch {

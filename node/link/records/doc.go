@@ -6,11 +6,12 @@
 // # How crypto/tls is used
 //
 // A tls.Conn uses another connection, the one below it, and expects that its calls block.
-// During a handshake they must, because an error of the connection below ends a handshake
-// for good. So a handshake has a goroutine, which blocks in Socket.Await. Afterwards the
-// connection below returns a temporary error when it has no more bytes. Then
-// tls.Conn.Read returns this error, keeps what it has of a record, and the next Read goes
-// on there. What tls.Conn writes goes to Socket.Sealed, which does not block.
+// During a handshake these calls must block, because an error of the connection below
+// ends a handshake for good. So a handshake has a goroutine, which blocks in
+// Socket.Await. Afterwards the connection below returns a temporary error when it has no
+// more bytes. Then tls.Conn.Read returns this error, keeps what it has of a record, and
+// the next Read goes on there. What tls.Conn writes goes to Socket.Sealed, which does not
+// block.
 //
 // # Memory
 //

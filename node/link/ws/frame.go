@@ -34,11 +34,11 @@ type Header struct {
 	Mask   [4]byte
 }
 
-// ParseHeader reads a client's frame header from the beginning of b. taken is the
-// header's length. If it is zero and there is no error, more bytes are needed. A client's
-// frame must be masked, use no extension, and state its length in the shortest form. The
-// error is a *proto.Error with the code BadFrame, or FrameTooLong if the payload has more
-// than limit bytes.
+// ParseHeader reads a client's frame header from the beginning of b. The result taken is
+// the header's length. If taken is zero and there is no error, more bytes are needed. A
+// client's frame must be masked, use no extension, and state its length in the shortest
+// form. The error is a *proto.Error with the code BadFrame, or FrameTooLong if the
+// payload has more than limit bytes.
 func ParseHeader(b []byte, limit int) (h Header, taken int, err error) {
 	if len(b) < 2 {
 		return h, 0, nil
