@@ -92,8 +92,8 @@ func (m *manner) patienceOf(useCase string, class admission.Class) time.Duration
 	}
 }
 
-// braked runs a use case as admitted does. A user whose requests are refused again and
-// again waits first, and holds no place meanwhile.
+// braked runs a use case as the method admitted does. If a user's requests are refused
+// again and again, the user first waits, without a place.
 func (rt *Route) braked(ctx context.Context, useCase string, m *manner, run func(context.Context) (any, error)) (any, error) {
 	if m.user == 0 {
 		return rt.admitted(ctx, useCase, m, run)

@@ -49,16 +49,16 @@ type Config struct {
 	Issuer *token.Issuer
 	// Watch is nil if the keys of Issuer are configured. Otherwise the keys are in the
 	// store, and Watch must be keyed (record.Store.Watch). If the store loses the keys,
-	// the route stores them again. If the store has others, the route uses those.
+	// the route stores them again. If the store has other keys, the route uses those.
 	Watch *record.Watch
 	Name  string // name of this process in the logs and metrics of nodes; default: "route"
 
 	// ServiceToken is the token in requests from nodes, and in requests to nodes.
 	ServiceToken string
 	OtherTokens  []string // tokens that nodes may also use while the cluster key is being changed
-	// Certs has the keys by which processes prove themselves to each other. If it is set,
-	// service tokens are not accepted unless AcceptToken is set. nil: there are none, and
-	// service tokens are accepted.
+	// Certs has the keys by which processes prove themselves to each other. If it is
+	// set, service tokens are not accepted unless AcceptToken is set. nil: there are no
+	// keys, and service tokens are accepted.
 	Certs *cert.Keyring
 	// AcceptToken makes the route accept service tokens although it has Certs, and send
 	// one to nodes. Set it while nodes without a certificate are being replaced.
@@ -84,9 +84,9 @@ type Config struct {
 	MaxInFlight int
 	StoreTarget time.Duration // default: 100 ms, which no user notices
 
-	// PerAddress bounds how many requests from one address, without a valid token, may be
-	// sending their bodies at a time; 0: no bound. If one of Proxies names the address of
-	// its client, that address counts.
+	// PerAddress bounds how many requests from one address, without a valid token, may
+	// be sending their bodies at a time; 0: no bound. If a request comes from one of
+	// Proxies, the client's address that the proxy names counts.
 	PerAddress int
 	Proxies    sourceip.Proxies
 	// Limits bounds wrong passwords and registrations; zero: there is no bound. The field

@@ -1,6 +1,6 @@
 // Package routefn is a route. A route registers users, logs them in, stores their
 // messages, and pushes these to the nodes at which the receivers are connected. This
-// package is the frame around the requests, which are in the packages below it.
+// package is the frame around the requests, which are in its subpackages.
 //
 // A [Route] has no data that must survive it. Accounts, sessions and messages are in the
 // store (package record), the members of the cluster come from the ring, and connections
@@ -89,8 +89,8 @@
 //     node/fire.go answers it. record/fire.go (Take) takes the due messages from the
 //     store. delayed/due.go sends them. record/fire.go (Finish) removes them from the
 //     store.
-//   - An account is deleted by user/delete.go, which only begins. A job of the store's queue
-//     does the rest, also after a crash: delayed/worker.go (erase), record/erase.go and
+//   - user/delete.go only begins to delete an account. A job of the store's queue does
+//     the rest, also after a crash: delayed/worker.go (erase), record/erase.go and
 //     record/erasure/erasure.go (EndErasure).
 //   - To add a limit, add a field of Limits and its default in limit/limit.go, its name in
 //     limit/parse.go (settings), and a line in LIMITS.md. The store counts: requests of an

@@ -15,8 +15,8 @@ const (
 	// bodyTime is how long a client may take to send a body. A body usually has some hundred
 	// bytes. It has Config.MaxBody bytes at most.
 	bodyTime = 10 * time.Second
-	// nodeBodyTime is how long a node may take to send a body. It may have body.MaxNode
-	// bytes.
+	// nodeBodyTime is how long a node may take to send a body. The body may have
+	// body.MaxNode bytes.
 	nodeBodyTime = 30 * time.Second
 )
 

@@ -121,8 +121,8 @@ func (rt *Route) makeRequests(clocks *skew.Clocks, waker *delayed.Waker) {
 func (rt *Route) Flush(ctx context.Context) error { return rt.pusher.Flush(ctx) }
 
 // Close ends the streams of nodes, accepts no more pushes, and blocks until the queued
-// pushes are done. A node that hangs delays it by 300 ms at most. The store stays open,
-// because its owner closes it. Close may be called twice.
+// pushes are done. A node that hangs delays Close by 300 ms at most. The store stays
+// open, because its owner closes it. Close may be called twice.
 func (rt *Route) Close() {
 	rt.streams.Close()
 	rt.pusher.Close()

@@ -82,9 +82,9 @@ func checkOrigin(o *proto.Origin) error {
 	return nil
 }
 
-// checkCaller checks that the node named in a request is a member, and the one that has
-// proved itself. If the caller has no certificate, because a token is enough, checkCaller
-// accepts every node.
+// checkCaller checks that the node named in a request is a member, and that this node
+// has proved itself. If the caller has no certificate, because a token is enough,
+// checkCaller accepts every node.
 func (rt *Route) checkCaller(ctx context.Context, o *proto.Origin) error {
 	caller := cert.CallerOf(ctx)
 	if caller == nil {

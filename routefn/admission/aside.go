@@ -15,10 +15,10 @@ func (l *Limiter) WithPlace(ctx context.Context, c Class) context.Context {
 	return context.WithValue(ctx, placeKey{}, place{l, c})
 }
 
-// Aside frees the place of ctx's request while the request waits for something other than
-// the store. The caller must call the returned function before it calls the store again,
-// and before it returns. That function takes the place again, and does so without
-// waiting, even above the limit. If ctx has no place, both functions do nothing.
+// Aside frees the place of ctx's request while the request waits for something other
+// than the store. The caller must call the returned function before it calls the store
+// again, and before it returns. That function takes the place again without waiting,
+// even above the limit. If ctx has no place, both functions do nothing.
 func Aside(ctx context.Context) (back func()) {
 	p, ok := ctx.Value(placeKey{}).(place)
 	if !ok {

@@ -23,9 +23,9 @@ type Brake struct {
 	users recent.Cache[int64, time.Time] // the time from which on no earlier refusal of the user counts
 }
 
-// Enter returns how long a request of a user has to wait before it is served. Afterwards
-// the caller must call Leave. If too many others wait, Enter returns false and the time
-// until the next try.
+// Enter returns how long a request of a user has to wait before it is served. When the
+// request has ended, the caller must call Leave. If too many others wait, Enter returns
+// false and the time until the next try.
 func (b *Brake) Enter(user int64, now time.Time) (wait time.Duration, ok bool) {
 	if b.Waits(user, now) == 0 {
 		return 0, true
@@ -63,8 +63,8 @@ func (b *Brake) Waits(user int64, now time.Time) time.Duration {
 	return over(until, now)
 }
 
-// over returns in how much time the refusals of a user will be within refusalBurst, and
-// zero if they are.
+// over returns the time until the refusals of a user are within refusalBurst. It is
+// zero if they are within it now.
 func over(until, now time.Time) time.Duration {
 	return max(0, until.Sub(now.Add(refusalBurst*refusalEvery)))
 }

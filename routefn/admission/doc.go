@@ -20,13 +20,14 @@
 //     that more than half of it was used. An unused limit says nothing about the store
 //     (congestion window validation, RFC 7661). Until most answers are late for the first
 //     time, the limit begins low and doubles (slow start, RFC 5681).
-//   - If fewer than half are in time, there is a standing queue in front of the store. A
-//     single slow answer would not prove that, just as CoDel (RFC 8289) looks only at a
-//     delay that persists. Then the limit becomes 0.9 λ·target, where λ is the rate of
-//     requests that leave. Little's law (J. D. C. Little, 1961) says L = λW. If λ
-//     requests per second take the time W each, L of them are in flight. The store is
-//     busy, so it does not serve more than λ. With λ·target requests in flight, each of
-//     them takes as long as the target. The factor 0.9 lets the queue drain.
+//   - If fewer than half are in time, there is a standing queue in front of the store.
+//     A single slow answer does not prove such a queue. CoDel (RFC 8289), too, looks
+//     only at a delay that persists. Then the limit becomes 0.9 λ·target, where λ is
+//     the rate of requests that leave. Little's law (J. D. C. Little, 1961) says L =
+//     λW. If λ requests per second take the time W each, L of them are in flight. The
+//     store is busy, so it does not serve more than λ. With λ·target requests in
+//     flight, each of them takes as long as the target. The factor 0.9 lets the queue
+//     drain.
 //
 // So one decrease sets the right limit, whatever it was before. Several routes with one
 // store converge in the same way, without knowing of each other. Each gets the rate at
@@ -34,11 +35,11 @@
 //
 // # Classes
 //
-// Each class may use more of the limit than the class below it (trunk reservation, as in
-// telephony). So requests that can be delayed are refused first. Requests that keep the
-// cluster consistent are refused only at the absolute maximum, and an eighth of that is
-// reserved for them. The names of the classes are those of B. Beyer et al., Site
-// Reliability Engineering, chapter 21.
+// Each class may use more of the limit than the class below it (trunk reservation, as
+// in telephony). So requests that can be delayed are refused first. Requests that keep
+// the cluster consistent are refused only at the absolute maximum, and an eighth of
+// that maximum is reserved for them. The names of the classes are those of B. Beyer et
+// al., Site Reliability Engineering, chapter 21.
 //
 // So requests of connected clients are served first, then logins, and then requests for
 // old pages of logs. In this package, these pages are called old pages.
@@ -51,11 +52,11 @@
 // as many requests as may be in flight at most.
 //
 // If a request waits in vain, it gets a time at which to retry. No two requests get the
-// same time. The times follow each other one and a half times as fast as requests of the
-// class were served in the latest seconds. So the store does not idle if that rate was
-// estimated too low. A request that comes too early waits in the queue, before those that
-// were refused less often. So a client retries once or twice, however many clients there
-// are.
+// same time. The times follow each other one and a half times as fast as requests of
+// the class were served in the latest seconds. So the store does not idle if that rate
+// was estimated too low. A request that comes too early waits in the queue, before
+// requests that were refused less often. So a client retries once or twice, however
+// many clients there are.
 //
 // Messages of CIM's clients wait, too, because these clients do not retry. They wait only
 // for a short time, and may fill at most a quarter of the queue.
@@ -72,8 +73,8 @@
 // in sequence, and that each call waits behind all other requests. If more logins were
 // admitted, the openings of some would take longer than their clients wait.
 //
-// After a loss, several nodes may report all their sessions, without a pause between two
-// reports. After four seconds of that, logins are admitted beside the reports.
+// After a loss, several nodes may report all their sessions, without a pause between
+// two reports. After four seconds of such reports, logins are admitted beside them.
 //
 // A Limiter has no goroutine. A request in the queue has a timer.
 package admission

@@ -44,9 +44,9 @@ const (
 // See Limiter.Hold.
 func (c Class) yields() bool { return c == Login || c == Backlog }
 
-// room returns the bound for class c. A request of the class is admitted while fewer
-// requests than that, of all classes together, are in flight. The parameter limit is
-// the present limit, and most is its absolute maximum.
+// room returns the bound for class c. A request of the class is admitted while the
+// requests in flight, of all classes together, are below the bound. The parameter limit
+// is the present limit, and most is its absolute maximum.
 func room(c Class, limit, most int) int {
 	switch c {
 	case Backlog:

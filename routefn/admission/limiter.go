@@ -117,10 +117,10 @@ func (l *Limiter) admitLocked(c Class) {
 }
 
 // Wait does what Enter does, for a request that may wait in the queue. The parameter
-// refused is how often the request was refused before. Within a class, requests that were
-// refused more often come first, and older ones come before newer ones. Wait blocks until
-// the duration patience is over, or ctx ends. If it refuses the request, it also returns
-// when to retry. Later requests get a later time.
+// refused is how often the request was refused before. Within a class, requests that
+// were refused more often come first. Of equally often refused requests, the older one
+// comes first. Wait blocks until the duration patience is over, or ctx ends. If it
+// refuses the request, it also returns when to retry. Later requests get a later time.
 func (l *Limiter) Wait(ctx context.Context, c Class, refused int, patience time.Duration) (Verdict, time.Duration) {
 	l.mu.Lock()
 	v := l.enterLocked(c)
@@ -184,7 +184,7 @@ func (l *Limiter) queueLocked(w *waiter) {
 }
 
 // behindLocked reports whether logins and old pages are admitted only while there is
-// credit. That is so if the limit is at its minimum, and a report is being served or is
+// credit. They are if the limit is at its minimum, and a report is being served or is
 // expected soon.
 func (l *Limiter) behindLocked() bool {
 	return l.most >= 0 && l.limit <= floor && (l.held > 0 || time.Now().Before(l.lasts))
@@ -239,9 +239,9 @@ func (l *Limiter) Leave(c Class) {
 	l.nextLocked()
 }
 
-// Until release is called, Hold takes n of the places for logins and old pages, or all of
-// them if there are fewer. It is for a request in flight that makes n calls to the store,
-// for which logins and old pages must wait.
+// Hold takes n of the places for logins and old pages until release is called. If there
+// are fewer than n such places, it takes all. Hold is for a request in flight that
+// makes n calls to the store. Logins and old pages must wait for these calls.
 //
 // While the store is slow, Hold takes all their places. After release, n logins and old
 // pages and a few more may be admitted, until the next Hold, or until the time lasting is

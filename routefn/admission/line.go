@@ -13,7 +13,7 @@ const (
 	// but may be served soon.
 	slowestRate = 10
 	// early is the factor by which retries are scheduled faster than the measured rate.
-	// So some of them wait in the queue, and the store does not idle if the rate was
+	// So some retries wait in the queue, and the store does not idle if the rate was
 	// estimated too low.
 	early = 1.5
 	// soonest and latest bound the time until a retry.
@@ -43,8 +43,8 @@ func (l *line) rateAt(now time.Time) float64 {
 	return l.rate * math.Exp(-now.Sub(l.at).Seconds()/memory.Seconds())
 }
 
-// slot assigns a retry time to one refused request, and returns how long that is from
-// now.
+// slot assigns a retry time to one refused request, and returns the time from now until
+// then.
 func (l *line) slot(now time.Time) time.Duration {
 	each := time.Duration(float64(time.Second) / (early * max(slowestRate, l.rateAt(now))))
 	if first := now.Add(soonest); l.next.Before(first) {

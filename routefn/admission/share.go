@@ -18,9 +18,9 @@ const smallestShare = 16
 // limit, the limit of the class, but at least smallestShare.
 func shareOf(limit int) int { return max(smallestShare, limit/8) }
 
-// Enter counts one more request of the user. The parameter limit is that of the request's
-// class, see Limiter.Limit. Enter returns false, and counts nothing, if the user has too
-// many. If it returns true, the caller must call Leave once.
+// Enter counts one more request of the user. The parameter limit is the limit of the
+// request's class, see Limiter.Limit. If the user has too many requests, Enter returns
+// false and counts nothing. If it returns true, the caller must call Leave once.
 func (s *Share) Enter(user int64, limit int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

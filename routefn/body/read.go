@@ -44,7 +44,8 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, q any) error 
 }
 
 // ReadLenient decodes a CIM client's body into q. It skips unknown fields, as CIM does.
-// CIM's clients send the content type of JSON. It returns the same errors as ReadJSON.
+// CIM's clients send the content type of JSON. ReadLenient returns the same errors as
+// ReadJSON.
 func ReadLenient(w http.ResponseWriter, r *http.Request, limit int64, q any) error {
 	if err := checkJSON(r); err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 )
 
 // Whole reads a request's body into memory, so that later steps never wait for the
-// client. It blocks until the body has arrived, but not for longer than within. If the
-// body takes longer, it returns an error with the code Unavailable.
+// client. It blocks until the body has arrived, for the duration within at most. If the
+// body takes longer, Whole returns an error with the code Unavailable.
 //
 // Whole reads at most limit+1 bytes. If it gets all of these bytes, the body is too
 // large, and the functions that decode it refuse it. They also refuse a body that ended

@@ -3,9 +3,10 @@
 // # One call runs, and callers that come meanwhile share the next
 //
 // Five other places work in the same way: node/report.Sessions, node/forward's queue,
-// routefn/push.Pusher, the writers of routefn/record and the writer of proto/stream. One
-// type for all of them is not worth it. They share about ten lines each, which append and
-// begin the next round. The rest differs, and runs under the same lock:
+// routefn/push.Pusher, the writers of routefn/record and the writer of proto/stream.
+// One type for all of them is not worth it. Only about ten lines in each place are the
+// same: they append, and begin the next round. The other lines differ, and run under
+// the same lock:
 //
 //	place            runs on                what waits               after a failure
 //	report.Sessions  a goroutine of its own parts, by session        repeats it

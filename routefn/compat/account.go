@@ -100,8 +100,9 @@ type Offline struct {
 // that the cursors of the ended connection are known when it answers.
 //
 // CIM's request has no session number, so nothing fences it. A late request may close a
-// newer connection than it meant. The client of that connection then connects again. A
-// node's report of a closed connection has a number, so it closes nothing newer.
+// newer connection than its client meant. The client of that connection then connects
+// again. A node's report of a closed connection has a number, so it closes nothing
+// newer.
 func (c *Requests) Offline(ctx context.Context, q Offline) (any, error) {
 	if !check.ValidUser(q.UserID) {
 		return nil, check.Invalid("The userId is not a user id.")

@@ -90,7 +90,7 @@ func (c *Requests) ReadMessage(w http.ResponseWriter, r *http.Request) (q Messag
 	return q, err
 }
 
-// senderField matches the field of a body that names the sender. It matches nothing
+// senderField matches the field that names the sender in a body. It matches nothing
 // within a text, because a quote in a JSON string has a backslash before it.
 var senderField = regexp.MustCompile(`"userId"\s{0,8}:\s{0,8}([0-9]{1,16})\s{0,8}[,}]`)
 

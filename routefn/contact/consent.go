@@ -12,15 +12,15 @@ import (
 	"github.com/cim-go/cim/routefn/record/contacts"
 )
 
-// Consent is GET /v1/consent. It returns who may write to the caller, add them to groups,
-// and find them.
+// Consent is GET /v1/consent. It returns who may write to the caller, add the caller to
+// groups, and find the caller.
 func (r *Requests) Consent(ctx context.Context, caller token.Token, _ url.Values) (proto.Consent, error) {
 	c, err := r.Store.Consent(ctx, caller.User)
 	return r.answer(c), err
 }
 
-// SetConsent is POST /v1/consent. It changes who may write to the caller, add them to
-// groups, and find them.
+// SetConsent is POST /v1/consent. It changes who may write to the caller, add the
+// caller to groups, and find the caller.
 func (r *Requests) SetConsent(ctx context.Context, caller token.Token, q proto.Consent) (proto.Consent, error) {
 	for _, word := range []string{q.Write, q.Find} {
 		if word != "" && word != proto.ByEveryone && word != proto.ByContacts {

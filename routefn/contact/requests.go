@@ -68,8 +68,9 @@ func (r *Requests) Accept(ctx context.Context, caller token.Token, q proto.Conta
 	return r.change(ctx, caller, q.User, r.Store.AcceptContact)
 }
 
-// Decline is POST /v1/contacts/decline. It ends the request of another user, or the
-// caller's own. If the two are contacts already, nothing changes.
+// Decline is POST /v1/contacts/decline. It ends the request of another user to the
+// caller, or the caller's own request. If the two are contacts already, nothing
+// changes.
 func (r *Requests) Decline(ctx context.Context, caller token.Token, q proto.ContactChange) (proto.ContactChanged, error) {
 	return r.change(ctx, caller, q.User, r.Store.DeclineContact)
 }
@@ -92,8 +93,8 @@ func (r *Requests) Remark(ctx context.Context, caller token.Token, q proto.Remar
 	})
 }
 
-// Block is POST /v1/contacts/block. From then on another user can do nothing with the
-// caller.
+// Block is POST /v1/contacts/block. From then on the blocked user can do nothing with
+// the caller.
 func (r *Requests) Block(ctx context.Context, caller token.Token, q proto.ContactChange) (proto.ContactChanged, error) {
 	return r.change(ctx, caller, q.User, func(ctx context.Context, user, other int64) error {
 		if _, err := r.Store.AccountByID(ctx, other); err != nil {

@@ -23,7 +23,7 @@ func logsOf(m *record.Message) [2]logOf {
 
 // A dueBatch sends the messages that are due in one shard. If a message cannot be
 // stored, it stays due. Later messages for the same logs then stay due, too, so that
-// none overtakes it. All others are sent.
+// none overtakes it. All other messages are sent.
 type dueBatch struct {
 	cfg    *Config
 	failed map[logOf]bool
@@ -70,8 +70,9 @@ func (b *dueBatch) send(ctx context.Context, taken []record.Delayed) (sent int, 
 	return sent, nil
 }
 
-// settle reports whether a message need not be tried again. If so, the code is OK for a
-// message that was stored, and otherwise the reason why it is dropped.
+// settle reports whether a message need not be tried again. If it need not, the code is
+// OK for a message that was stored, and otherwise the reason why the message is
+// dropped.
 func (b *dueBatch) settle(ctx context.Context, d *record.Delayed, a *record.Appended) (code proto.Code, over bool) {
 	switch {
 	case a.Err == nil:

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// takeBatch bounds the messages that are taken at a time. It takes some 10 ms to
-	// store as many.
+	// takeBatch bounds the messages that are taken at a time. To store that many takes
+	// some 10 ms.
 	takeBatch = 100
 	// sendTime bounds one round over all shards. The next run sends the rest.
 	sendTime = time.Second

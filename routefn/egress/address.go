@@ -30,8 +30,8 @@ var inner = []netip.Prefix{
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
 // public reports whether the address belongs to the public Internet. The addresses of
-// clouds' metadata services do not. They are link-local, private, or in the variable
-// inner.
+// clouds' metadata services do not belong to it. They are link-local, private, or in
+// the variable inner.
 func public(a netip.Addr) bool {
 	a = a.Unmap()
 	if nat64.Contains(a) {

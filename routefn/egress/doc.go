@@ -4,7 +4,7 @@
 //
 //   - It is https, and its host is resolved here. If any address of the host is not of
 //     the public Internet, nothing is called. [Config.Allow] names exceptions.
-//   - The connection goes to an address that was checked. So it does not help an attacker
+//   - The connection goes to an address that was checked. So an attacker gains nothing
 //     if the name server answers differently the second time. No proxy is used.
 //   - A redirect is an error. An answer is bounded in time and in size.
 //

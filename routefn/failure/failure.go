@@ -59,8 +59,7 @@ var storeCodes = []struct {
 	{context.DeadlineExceeded, proto.Unavailable},
 }
 
-// tooMany has the text that names what is too many, for errors whose code does not say
-// that.
+// tooMany has texts for errors whose code does not say of what there are too many.
 var tooMany = map[error]string{
 	contacts.ErrTooManyRelations: "One of you has too many contacts, requests or blocked users.",
 	reports.ErrFull:              "Too many reports wait for moderators. Try again later.",
@@ -109,8 +108,8 @@ func (c *Codes) Of(err error) *proto.Error {
 }
 
 // Absent returns e, which says that something does not exist. But if the store may have
-// lost it a moment ago, Absent returns an error with the code Unavailable, so that the
-// caller retries.
+// lost that thing a moment ago, Absent returns an error with the code Unavailable. The
+// caller then retries.
 func (c *Codes) Absent(e *proto.Error) *proto.Error {
 	if !c.store.Certain() {
 		return proto.Err(proto.Unavailable, "The store has lost data, which are being restored.")

@@ -17,9 +17,9 @@ import (
 	"github.com/cim-go/cim/routefn/record/invite"
 )
 
-// Create is POST /v1/groups/create. It makes a group. Its members are the caller, who is
-// the owner, and those of the named users who allow the caller to add them. The others
-// are invited. Any user who knows the group's id may join.
+// Create is POST /v1/groups/create. It makes a group. Its members are the caller, who
+// is the owner, and the named users who allow the caller to add them. The other named
+// users are invited. Any user who knows the group's id may join.
 func (g *Requests) Create(ctx context.Context, caller token.Token, q proto.CreateGroup) (*proto.CreatedGroup, error) {
 	if q.Name != "" {
 		name, err := naming.Group(q.Name)
@@ -94,8 +94,8 @@ func (g *Requests) create(ctx context.Context, group record.NewGroup, creator st
 	return answer, nil
 }
 
-// added returns those users who allow the creator to add them. It invites the others, and
-// puts them into answer.
+// The method added returns the users in named who allow the creator to add them. It
+// invites the other users, and puts these into answer.
 func (g *Requests) added(ctx context.Context, id int64, group record.NewGroup, named []record.Account, answer *proto.CreatedGroup) []record.Account {
 	users := make([]int64, len(named))
 	for i, a := range named {

@@ -9,7 +9,7 @@ import (
 )
 
 // Remove is POST /v1/groups/remove. It ends the membership of another user, who cannot
-// join again unless somebody adds them. The caller's role must allow that.
+// join again unless somebody adds them. The caller's role must allow the removal.
 func (g *Requests) Remove(ctx context.Context, caller token.Token, q proto.RemoveMember) (proto.RemovedMember, error) {
 	if err := checkOther(q.Group, q.User); err != nil {
 		return proto.RemovedMember{}, err

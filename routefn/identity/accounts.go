@@ -74,10 +74,10 @@ func IsNone(err error) bool {
 // ErrMismatch is returned for an id and a name of different accounts.
 var ErrMismatch = proto.Err(proto.WrongPassword, "The id and the name belong to different accounts.")
 
-// Named returns the account with the id user and the name. One of the two may be zero. It
-// first looks for the name exactly as it is written. Then it looks for its normal form,
-// in which new names are stored. The error is record.ErrNoUser, ErrMismatch, or another
-// one of the store.
+// Named returns the account with the id user and the name. One of the two may be zero.
+// Named first looks for the name exactly as it is written. Then it looks for the name's
+// normal form, in which new names are stored. The error is record.ErrNoUser,
+// ErrMismatch, or another error of the store.
 func (a *Accounts) Named(ctx context.Context, user int64, name string) (record.Account, error) {
 	if user == 0 {
 		account, err := a.cfg.Store.AccountByName(ctx, name)

@@ -11,11 +11,11 @@ import (
 )
 
 // ChangePassword replaces the password of an account by the parameter next. The present
-// password must equal the parameter old. If the present password is next already,
-// ChangePassword returns nil, too, so that it may be repeated. A wrong password counts
-// like a wrong password at a login. The error has the code WrongPassword, Invalid or
-// Overloaded, or it is one of the store. Afterwards the caller must end the account's
-// sessions (see Unchanged).
+// password must equal the parameter old. If the present password equals next already,
+// ChangePassword returns nil, too, so that a caller may repeat it. A wrong password
+// counts like a wrong password at a login. The error has the code WrongPassword,
+// Invalid or Overloaded, or it is one of the store. Afterwards the caller must end the
+// account's sessions (see Unchanged).
 func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, next string) error {
 	if !a.withPasswords() {
 		return check.Invalid("There are no passwords here.")
@@ -59,8 +59,9 @@ func (a *Accounts) setPassword(ctx context.Context, shown *accounts.Tried, passw
 
 // Unchanged returns an error with the code WrongPassword if the password of a login was
 // changed since it was compared. A login calls Unchanged after it got its number. A
-// change first sets the password and then ends the sessions. So a login with the old
-// password either finds the change here, or it has a number that the change makes void.
+// change of the password first sets the password and then ends the sessions. So a login
+// with the old password either learns of the change here, or has a number that the
+// change makes void.
 func (a *Accounts) Unchanged(ctx context.Context, p Proven) error {
 	if p.Shown == nil {
 		return nil

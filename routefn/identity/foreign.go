@@ -16,10 +16,10 @@ import (
 // ofForeign returns the account of a login that shows a token of another system. The first
 // login of its user makes the account.
 //
-// Only the system (iss) and the user's id there (sub) decide which account it is. The
-// account's name is the name in the token of the first login. If that name belongs to
-// another user, or to an account that was made in another way, the first login is
-// refused.
+// Only the system (iss) and the user's id there (sub) decide which account ofForeign
+// returns. The account's name is the name in the token of the first login. If that name
+// belongs to another user, or to an account that was made in another way, the first
+// login is refused.
 func (a *Accounts) ofForeign(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
 	switch {
 	case a.cfg.Foreign == nil:

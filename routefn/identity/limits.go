@@ -41,9 +41,9 @@ func (a *Accounts) refuse(why Reason, wait time.Duration) error {
 
 // compare reports whether the password is right for the account with the id user, the
 // name, or both. It takes the same time if there is no such account. If the password is
-// right, the caller must settle the try in the result shown. The error has the code
-// Overloaded if the limits do not allow to compare the password, or if too many passwords
-// wait to be hashed.
+// right, the caller must settle the result shown, which is the try. The error has the
+// code Overloaded if the limits forbid the comparison, or if too many passwords wait to
+// be hashed.
 func (a *Accounts) compare(ctx context.Context, user int64, name, password string) (shown *accounts.Tried, same bool, err error) {
 	l := a.cfg.Limits
 	shown, err = a.cfg.Store.Try(ctx, accounts.Trying{
@@ -84,7 +84,7 @@ func (a *Accounts) LoggedIn(ctx context.Context, p Proven) {
 }
 
 // takeRegistration counts a registration against the caller's address. It returns how
-// many count, or the error of a refusal if there are too many.
+// many registrations count. If there are too many, it returns the error of a refusal.
 func (a *Accounts) takeRegistration(ctx context.Context) (out int, err error) {
 	if !a.cfg.Limits.Registrations.On() {
 		return 0, nil

@@ -53,9 +53,9 @@ func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Prov
 }
 
 // byName returns the account of a login in open mode, which has only a name. If the
-// account is absent, byName restores it under the normal form of the name. But while the
-// store may have lost the account, it uses the name exactly as it is written, because
-// that may be older than the rules for names.
+// account is absent, byName restores it under the normal form of the name. But while
+// the store may have lost the account, byName uses the name exactly as it is written.
+// That name may be older than the rules for names.
 func (a *Accounts) byName(ctx context.Context, user int64, name string) (record.Account, error) {
 	account, err := a.Named(ctx, user, name)
 	if !IsNone(err) {
@@ -172,8 +172,8 @@ func (a *Accounts) create(ctx context.Context, q proto.RegisterRequest, out int)
 	return account, created, err
 }
 
-// same returns the account of the name if the password is right for it. A wrong password
-// counts like a wrong password at a login.
+// The method same returns the account of the name if the password is right for that
+// account. A wrong password counts like a wrong password at a login.
 func (a *Accounts) same(ctx context.Context, q proto.RegisterRequest) (record.Account, error) {
 	shown, same, err := a.compare(ctx, 0, q.Name, q.Password)
 	if err != nil {

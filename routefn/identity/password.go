@@ -18,8 +18,8 @@ import (
 )
 
 // The cost of hashing a password, as OWASP recommends for Argon2id (2023): 19 MiB, two
-// passes, one lane. A stored credential names its own cost, so that a higher cost here
-// leaves old credentials valid.
+// passes, one lane. A stored credential names its own cost. So old credentials stay
+// valid if the cost is raised here.
 const (
 	argonMemory = 19 << 10 // KiB
 	argonPasses = 2
@@ -55,8 +55,8 @@ func (p *passwords) hash(ctx context.Context, by claim, password string) (creden
 }
 
 // inTurn waits for a turn and runs f, which hashes a password and reports whether it is
-// right. After a wrong password from a strange address, inTurn rests: see turns. Until it
-// returns, the request's place in load shedding is free for others.
+// right. After a wrong password from a strange address, inTurn rests: see turns. Until
+// inTurn returns, the request's place in load shedding is free for others.
 func (p *passwords) inTurn(ctx context.Context, by claim, f func() (right bool)) error {
 	defer admission.Aside(ctx)()
 	begun := time.Now()

@@ -23,7 +23,7 @@ func (a *Accounts) Session(s *proto.Session, node string) error {
 	if err != nil {
 		return proto.Err(proto.Unavailable, "") // the keys have changed since the call of Reported
 	}
-	// A proof has expired only if both clocks say so, so that a jump of one clock is not
+	// A proof has expired only if both clocks say that. A jump of one clock is not
 	// enough. A proof of an earlier release has no end, and is replaced by one with an
 	// end.
 	if end.IsZero() || !a.now().Before(end) && !a.cfg.Now().Before(end) {

@@ -11,14 +11,14 @@ import (
 
 const (
 	// hashPatience is how long a password waits for its turn. A client waits for 10 s
-	// in all. A login may have spent 5 s of these in the queue of the limiter already.
+	// in all, and a login may have spent 5 s in the queue of the limiter already.
 	hashPatience = 4 * time.Second
 	// mostWaiting is how many passwords may wait in each lane. If hashing takes 25 ms,
 	// one core gives 160 of them a turn within hashPatience.
 	mostWaiting = 256
-	// knownInRow is how many passwords from known addresses may get turns in a row while
-	// one from a strange address waits. So a user who logs in again and again cannot lock
-	// out strangers.
+	// knownInRow is how many passwords from known addresses may get turns in a row
+	// while a password from a strange address waits. So a user who logs in again and
+	// again cannot lock out strangers.
 	knownInRow = 3
 	// longestRest bounds how long the answer to a wrong password waits. To hash a password
 	// takes some 25 ms, and longer on a busy machine.
@@ -42,7 +42,7 @@ var errNoTurn = proto.Err(proto.Overloaded, "")
 // refused.
 //
 // After a wrong password from a strange address, strange addresses rest for as long as
-// hashing took. So callers who guess keep half of these cores busy at most. Known
+// hashing took. So callers who guess keep at most half of the hashing cores busy. Known
 // addresses get their turns meanwhile.
 //
 // turns has no goroutine. It is safe for concurrent use.
@@ -107,7 +107,7 @@ func (t *turns) verdict(c claim, ok bool) error {
 }
 
 // abandon removes w from its lane and returns err. If w got its turn or its refusal
-// meanwhile, that counts instead.
+// meanwhile, abandon returns that outcome instead.
 func (t *turns) abandon(w *waiter, err error) error {
 	t.mu.Lock()
 	lane := t.laneOf(w.known)

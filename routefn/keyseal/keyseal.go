@@ -1,10 +1,11 @@
 // Package keyseal seals (encrypts) the route key, so that somebody who reads the store,
-// or a backup of it, cannot make tickets and tokens. Routes keep the route key in the
-// store if none is configured. They seal it under keys that are derived from the cluster
-// key, which the store does not have.
+// or a backup of it, cannot make tickets and tokens. If no route key is configured,
+// routes keep one in the store. They seal it under keys that are derived from the
+// cluster key, which the store does not have.
 //
-// A sealed route key has a name, which is a hash of it, and a box (AES-256-GCM). The name
-// stays the same when the route key is sealed again under another key.
+// A sealed route key has a name, which is a hash of the route key, and a box
+// (AES-256-GCM). The name stays the same when the route key is sealed again under
+// another key.
 package keyseal
 
 import (

@@ -13,7 +13,7 @@ import (
 // stage.
 const defaultStage = "$default"
 
-// gateway is the front end of API Gateway's HTTP API with payload 2.0. It also is the
+// gateway is the front end of API Gateway's HTTP API with payload 2.0. It is also the
 // front end of function URLs, which have the same events without a stage.
 var gateway = front{
 	request: gatewayRequest,

@@ -59,8 +59,8 @@ type front struct {
 }
 
 // Invoke answers one event. It blocks until the handler has answered. A handler should
-// do so soon after its context ends. If the payload is not an HTTP request, the handler
-// is not called and the error wraps ErrEvent.
+// answer soon after its context ends. If the payload is not an HTTP request, the
+// handler is not called and the error wraps ErrEvent.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	from, err := frontOf(payload)
 	if err != nil {
@@ -118,7 +118,7 @@ func (f *Function) bound(ctx context.Context) (context.Context, context.CancelFu
 }
 
 // serve runs the handler. If the handler panics, serve answers 500. net/http would
-// close the connection instead, but here is no connection.
+// close the connection instead, but there is no connection here.
 func (f *Function) serve(r *http.Request) (a *answer) {
 	defer func() {
 		v := recover()

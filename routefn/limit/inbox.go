@@ -1,7 +1,7 @@
 package limit
 
-// Places says how many messages may wait in an inbox, which means that no device of its
-// owner has fetched them yet.
+// Places says how many messages may wait in an inbox. A message waits until a device of
+// the inbox's owner fetches it.
 type Places struct {
 	All       int // of all senders together
 	Sender    int // messages of one sender
@@ -9,8 +9,8 @@ type Places struct {
 }
 
 // PlacesOf returns the places of an inbox that keeps count messages. One sender has a
-// tenth of them. All strangers together have half. So even if very many strangers write,
-// contacts can still write, too.
+// tenth of the places, and all strangers together have half. So even if very many
+// strangers write, contacts can still write, too.
 func PlacesOf(count int) Places {
 	return Places{All: max(1, count), Sender: max(1, count/10), Strangers: max(1, count/2)}
 }

@@ -51,9 +51,9 @@ type Limits struct {
 	// which no device has fetched. See PlacesOf.
 	Inboxes bool
 
-	// WrongPasswords bounds the wrong passwords for one account that come from strange
-	// addresses, all together. An address is strange if nobody has logged in to the
-	// account from it.
+	// WrongPasswords bounds the wrong passwords for one account from all strange
+	// addresses together. An address is strange if nobody has logged in to the account
+	// from it.
 	WrongPasswords Rate
 	// WrongPasswordsKnown bounds the wrong passwords for one account from one known
 	// address, from which somebody has logged in to the account. Beyond the bound, the

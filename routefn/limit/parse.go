@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// off is the value that removes a limit. For a limit without a number, on is the other
-// value.
+// The value off removes a limit. A limit without a number may also have the value on.
 const (
 	off = "off"
 	on  = "on"

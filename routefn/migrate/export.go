@@ -28,12 +28,13 @@ type ExportConfig struct {
 	Progress func(Result) // gets the progress; may be nil
 }
 
-// Export writes the accounts, groups and messages of a store as JSON lines. The accounts
-// come first, by their ids. Then comes each group, with its members at the places where
-// they joined, and the messages that they may read. Then come the messages to everyone,
-// and each inbox. Data that others write to the store meanwhile may be in the export or
-// not. Export blocks until all is written or ctx ends. If an export was cut short, its
-// last line is missing. The ids of all accounts are in memory, eight bytes each.
+// Export writes the accounts, groups and messages of a store as JSON lines. The
+// accounts come first, by their ids. Then comes each group, with its members at the
+// places where they joined, and the messages that they may read. Then come the messages
+// to everyone, and each inbox. Data that others write to the store meanwhile may be in
+// the export or not. Export blocks until all is written or ctx ends. An export that was
+// cut short lacks the last line. The ids of all accounts are in memory, eight bytes
+// each.
 func Export(ctx context.Context, cfg ExportConfig, w io.Writer) (Result, error) {
 	return exportLines(cfg, w, func(e *exporter) error { return e.run(ctx) })
 }
@@ -253,8 +254,8 @@ func (e *exporter) members(ctx context.Context, group, after, to int64) error {
 	}
 }
 
-// log reads a log to its end in pieces. It calls the function page with each piece. The
-// parameter after is the number up to which the log was read before this call.
+// The method log reads a log to its end in pieces. It calls the function page with each
+// piece, and with the number up to which it read the log before.
 func (e *exporter) log(ctx context.Context, part record.LogPart, page func(p record.Pulled, after int64) error) error {
 	for {
 		list, err := e.Store.ReadLogs(ctx, []record.LogPart{part})

@@ -132,8 +132,8 @@ func newImporter(ctx context.Context, c Config) (*importer, error) {
 	return im, err
 }
 
-// again calls f. While the store does not answer, it repeats the call, for at most
-// Patience. It must be harmless to repeat f.
+// The method again calls f. While the store does not answer, it repeats the call, for
+// at most Patience. It must be harmless to repeat f.
 func (im *importer) again(ctx context.Context, f func() error) error {
 	for end := time.Now().Add(im.Patience); ; {
 		err := f()
@@ -293,8 +293,8 @@ func (l *load) add(to transfer.Backlog, m transfer.Message) {
 
 func (l *load) full() bool { return l.count >= stepCount || l.bytes >= stepTexts }
 
-// unload imports the messages of l, those of each log in order, and counts them. It
-// leaves out messages that a log refuses.
+// unload imports the messages of l, in order for each log, and counts them. It leaves
+// out messages that a log refuses.
 func (im *importer) unload(ctx context.Context, l *load) error {
 	logs := l.logs
 	*l = load{}

@@ -13,8 +13,8 @@ import (
 // form.
 func Normal(name string) string { return norm.NFC.String(name) }
 
-// Account returns, in normal form, the name of a new account whose user has chosen this
-// name. If the name must not be chosen, it returns the reason as an error.
+// Account returns the normal form of a name that a user has chosen for a new account.
+// If the name must not be chosen, Account returns the reason as an error.
 func Account(name string) (string, error) {
 	name = Normal(name)
 	if err := shape(name); err != nil {
@@ -61,9 +61,9 @@ const ideographicSpace = '\u3000'
 // brailleBlank is a braille pattern without dots.
 const brailleBlank = '\u2800'
 
-// visible reports whether people can see a character, or whether it is one of the two
-// spaces that they type. It also returns true for variation selectors, because the
-// function marks decides about these.
+// visible reports whether people can see a character, or whether the character is one
+// of the two spaces that people type. It also returns true for variation selectors,
+// because the function marks decides about these.
 func visible(r rune) bool {
 	switch {
 	case r == ideographicSpace, unicode.Is(unicode.Variation_Selector, r):

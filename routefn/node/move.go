@@ -65,10 +65,10 @@ func (n *Requests) checkMove(item *proto.MoveItem, node string) error {
 }
 
 // moved makes the ticket for the session of item, if it is the live session of its
-// device. If the session is not live, it was logged out or displaced, or it was forgotten
-// by a store that failed over. The node learns from reconciliation which of these
-// happened. The parameters issued and err are the result of issuing a number. The
-// parameter from is the node that drains.
+// device. A session that is not live was logged out or displaced, or a store that
+// failed over has forgotten it. The node learns the reason from reconciliation. The
+// parameters issued and err are the result of issuing a session number. The parameter
+// from is the node that drains.
 func (n *Requests) moved(ctx context.Context, view *ring.View, item *proto.MoveItem, from string, issued record.Issued, err error) (*proto.Moved, error) {
 	s := item.Session
 	switch {

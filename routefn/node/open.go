@@ -100,7 +100,7 @@ func (n *Requests) admissible(ctx context.Context, q *proto.ReportRequest, answe
 
 // checkCIM checks a CIM connection, which has no ticket. Its id and name must belong to
 // one account. If there is no such account, checkCIM makes it, because one of CIM's own
-// routes may have registered the user. These keep accounts in another form.
+// routes may have registered the user. CIM's routes keep accounts in another form.
 func (n *Requests) checkCIM(ctx context.Context, s *proto.Session) error {
 	if check.Name(s.Name) != nil {
 		return identity.ErrMismatch
@@ -151,8 +151,8 @@ func (n *Requests) opening(o *proto.Opening, origin *proto.Origin) record.Openin
 	}
 }
 
-// open opens sessions, and kicks the sessions that they displace and those of devices
-// beyond the bound.
+// The method open opens sessions. It kicks the sessions that these displace, and the
+// sessions of devices beyond the bound.
 func (n *Requests) open(ctx context.Context, b openings) []record.Opened {
 	out := n.cfg.Pusher.Begin()
 	defer out.Send()
@@ -176,8 +176,8 @@ func (n *Requests) open(ctx context.Context, b openings) []record.Opened {
 
 // displacedCode returns the code with which a connection is closed after another
 // opening has displaced it. Usually it is Replaced. It is SessionUnknown if the store
-// lost data lately and that opening is a repeated report. Both connections are then
-// reported again, in any order, so it is unknown which one still has a client. With
+// lost data lately and that opening is a repeated report. The two connections are then
+// reported again, in any order, so nobody knows which of them still has a client. With
 // SessionUnknown that client logs in again and displaces the other connection.
 func (n *Requests) displacedCode(by record.Opening) proto.Code {
 	if _, recently := n.cfg.Check.Lost(); recently && by.Within == 0 {
@@ -204,10 +204,11 @@ func (n *Requests) openRestored(ctx context.Context, b openings, opened []record
 
 // openInPlaceOfGone is for openings of CIM connections that were refused because their
 // device counts as connected. It asks the nodes of the earlier connections, all at the
-// same time. If an earlier connection is gone, it repeats the opening so that the new
-// connection replaces the earlier one. If the earlier connection is at the same node, and
-// the opening was reported before, then both are the same connection. The answer to its
-// first report was lost, and its number with it.
+// same time. If an earlier connection is gone, openInPlaceOfGone repeats the opening,
+// so that the new connection replaces the earlier one. If the earlier connection is at
+// the same node, and the opening was reported before, then both are the same
+// connection. The answer to the first report was lost, and with it the session's
+// number.
 func (n *Requests) openInPlaceOfGone(ctx context.Context, b openings, opened []record.Opened) {
 	var g errgroup.Group
 	g.SetLimit(nodes.AtATime)

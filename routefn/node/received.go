@@ -11,14 +11,14 @@ import (
 
 // A CIM client acknowledges nothing. Its node finds out, sometimes late, which messages
 // the client has read. The node also reports which messages the client's TCP has
-// received. A client that lives will read these, too. A client that is killed will not.
-// But its node then notices the end of the connection and reports it. So received
-// messages count as read only if the node died before it could report.
+// received. A client that lives will read these messages, too. A client that is killed
+// will not read them. But its node then notices the end of the connection and reports
+// it. So received messages count as read only if the node died before it could report.
 //
-// A client that closes while messages arrive ends its sending, and then its connection is
-// reset. Its node knows up to where the client had read for certain when it ended its
-// sending, provided that the client was still reading. CIM's client still reads then, and
-// logs out when it closes. So the node's report counts only if the client has logged out.
+// A client that closes while messages arrive ends its sending, and then its connection
+// is reset. If the client was still reading then, its node knows for certain up to
+// where the client had read. When CIM's client closes, it is still reading, and it logs
+// out. So the node's report counts only if the client has logged out.
 //
 // A node that answers, even slowly, will still report the end. A node that cannot be
 // reached may be paused or cut off, and may have seen its client being killed. Then the
@@ -26,9 +26,9 @@ import (
 
 // countReceived is for openings of users who had an earlier CIM connection. Either no
 // node reported the end of that connection, or the end did not show what the client had
-// read. It decides whether the messages that the earlier connection received count as
-// read. If the decision cannot be stored, the answer to the opening has the error, and
-// the node repeats the opening.
+// read. countReceived decides whether the messages that the earlier connection received
+// count as read. If the decision cannot be stored, the answer to the opening has the
+// error, and the node repeats the opening.
 func (n *Requests) countReceived(ctx context.Context, b openings, opened []record.Opened) {
 	var places []int
 	var lives []nodes.Life
@@ -63,8 +63,8 @@ func (n *Requests) countReceived(ctx context.Context, b openings, opened []recor
 
 func lifeOf(s record.Session) nodes.Life { return nodes.Life{Addr: s.Addr, Boot: s.Boot} }
 
-// further returns the cursors. Each is moved forward to the position of the same log in
-// the list to. It follows the rules of Store.Ack for a session that has ended. The
+// further returns the cursors, each moved forward to the position of the same log in
+// the parameter to. It follows the rules of Store.Ack for a session that has ended. The
 // parameter inbox is the end of the user's inbox.
 func further(cursors, to []proto.Position, inbox proto.Position) []proto.Position {
 	cursors = slices.Clone(cursors)

@@ -70,8 +70,8 @@ func (n *Requests) renewProofs(q *proto.ReconcileRequest, held []record.Held, pl
 }
 
 // renew renews the node's leases of groups. A lease that has expired is reported in
-// answer.Lapsed. To get it again, the node must repeat the opening of a member's
-// session, which proves that it has a member.
+// answer.Lapsed. To get the lease again, the node must repeat the opening of a member's
+// session. That opening proves that the node has a member.
 func (n *Requests) renew(ctx context.Context, lease record.Lease, groups []int64, answer *proto.ReconcileAnswer) error {
 	for i, e := range n.cfg.Store.RenewNode(ctx, lease, groups) {
 		switch {
@@ -91,9 +91,9 @@ func (n *Requests) renew(ctx context.Context, lease record.Lease, groups []int64
 //
 // The store may have forgotten a connection in a failover and admitted another one
 // (Difference.Passed). If repeated logins are rejected, the forgotten connection has
-// priority. So its code makes the client log in again, and displace the other connection.
-// For a while after a loss of the store, the clients of all displaced connections get
-// that code (displacedCode).
+// priority. So its code makes its client log in again, which displaces the other
+// connection. For a while after a loss of the store, the clients of all displaced
+// connections get that code (displacedCode).
 func (n *Requests) difference(d record.Difference) *proto.Difference {
 	answer := &proto.Difference{User: d.Held.User, Device: d.Held.Device, Number: d.Held.Number, Verdict: d.Verdict}
 	if d.Verdict == proto.Verdict_BEHIND {

@@ -12,13 +12,14 @@ import (
 )
 
 // Send is POST /node/send. It stores the messages that a node's connections sent since
-// its last request. Each has its own answer.
+// its last request. Each message has its own answer.
 //
-// A sender's messages keep their order. The store takes all messages of a request that go
-// to one log, in their order, or none of them. So if a message fails and may be retried,
-// all later messages for that log fail, too. A node has one such request in flight. In
-// the next one the failed messages come first, marked as repetitions. Messages that the
-// store may have lost with the end of its logs also come first (unseenLoss).
+// A sender's messages keep their order. The store takes all messages of a request that
+// go to one log, in their order, or none of them. So if a message fails and may be
+// retried, all later messages for that log fail, too. A node has one such request in
+// flight. In the next request the failed messages come first, marked as repetitions.
+// Messages that the store may have lost with the end of its logs also come first
+// (unseenLoss).
 func (n *Requests) Send(ctx context.Context, q *proto.SendRequest) (*proto.SendAnswer, error) {
 	answer := &proto.SendAnswer{Items: make([]*proto.SendResult, len(q.Items))}
 	if lost := n.unseenLoss(q); lost != 0 {
@@ -63,8 +64,9 @@ func (n *Requests) Send(ctx context.Context, q *proto.SendRequest) (*proto.SendA
 // of it yet, in ms by the store's clock. Otherwise it returns zero.
 //
 // It matters only if the request repeats messages, as requests do after an outage.
-// Earlier messages, which were stored before the loss, may then be lost, and must be
-// sent again before these. If the store does not answer, unseenLoss returns zero.
+// Earlier messages, which were stored before the loss, may then be lost. The node must
+// send these again before the messages of this request. If the store does not answer,
+// unseenLoss returns zero.
 func (n *Requests) unseenLoss(q *proto.SendRequest) int64 {
 	again := slices.ContainsFunc(q.Items, func(item *proto.SendItem) bool { return item.GetAgain() })
 	if q.Lost == nil || !again || n.cfg.Check.Fresh() != nil {

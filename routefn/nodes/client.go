@@ -30,8 +30,8 @@ import (
 // ms.
 const Timeout = 300 * time.Millisecond
 
-// maxAnswer bounds a node's answer, in bytes. An answer is a page of users, or has a
-// result per item of a push.
+// maxAnswer bounds a node's answer, in bytes. An answer is a page of users, or it has a
+// result for each item of a push.
 const maxAnswer = 4 << 20
 
 // Config configures a Client. HTTP, Tokens and Log are required.
@@ -48,8 +48,8 @@ type Config struct {
 }
 
 // Client calls nodes. Make it with New; it is safe for concurrent use. It trusts the
-// addresses that callers pass. They come from sessions in the store and from members,
-// which only holders of the cluster's keys can write.
+// addresses that callers pass. These come from sessions in the store and from members.
+// Only holders of the cluster's keys can write either of them.
 type Client struct {
 	// Set by New and SetNear.
 	cfg    Config

@@ -24,7 +24,8 @@ const (
 )
 
 // forgetAfter is how long an unused stream or contact is kept. Nodes come and go, so
-// neither is kept for ever. The connection of an unused stream ends earlier by itself.
+// streams and contacts are not kept for ever. The connection of an unused stream ends
+// earlier by itself.
 const forgetAfter = 10 * time.Minute
 
 // contacts remembers which nodes can be reached. The zero contacts is ready.
@@ -96,7 +97,8 @@ func (c *contacts) asked(address string) {
 }
 
 // note records err, the result of a try to reach the node at address. The parameter
-// begun is when the try began. note reports whether the node counts as reachable now.
+// begun is the time when the try began. note reports whether the node counts as
+// reachable now.
 func (c *contacts) note(address string, begun time.Time, err error) bool {
 	now := wallClock()
 	c.mu.Lock()

@@ -16,8 +16,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Life is one process of a node, from its start to its end. It has this boot, and runs at
-// this address.
+// Life is one process of a node, from its start to its end. The process has this boot,
+// and runs at this address.
 type Life struct {
 	Addr string
 	Boot uint64

@@ -9,10 +9,10 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// Reachable reports whether users can be sent to the node at address. The stream to the
-// node shows that. If the node offers no stream, a connection that is made once per
-// second shows it. Reachable blocks for Timeout at most, and only very shortly if the
-// node is healthy.
+// Reachable reports whether users can be sent to the node at address. An open stream to
+// the node shows that. If the node offers no stream, Reachable connects to it, once per
+// second. Reachable blocks for Timeout at most, and only very shortly if the node is
+// healthy.
 func (n *Client) Reachable(ctx context.Context, address string) bool {
 	if n.IsNear(address) {
 		return true

@@ -26,8 +26,8 @@ type Origin struct {
 	Number int64 // of the connection; zero if the message came over HTTP
 }
 
-// is reports whether the message came over the session s of the user, or over HTTP from
-// the device of s.
+// The method is reports whether the message came over the session s of the user, or
+// over HTTP from the device of s.
 func (o Origin) is(s record.Session) bool {
 	if o.Number != 0 {
 		return o.Number == s.Number
@@ -61,10 +61,11 @@ func (b Batch) Deliver(from Origin, a *record.Appended) {
 	}
 }
 
-// Announce queues the pushes after a change of a group. If the change appended an entry,
-// the entry goes to the nodes that hold members. The nodes that hold the user get a
-// request to fetch the user's groups again. If the user left, they also get that entry,
-// because a node that never learned of the joining learns of the group only from it.
+// Announce queues the pushes after a change of a group. If the change appended an
+// entry, the entry goes to the nodes that hold members. The nodes that hold the user
+// get a request to fetch the user's groups again. If the user left, the user's nodes
+// also get that entry. A node that never learned of the joining learns of the group
+// only from that entry.
 func (b Batch) Announce(c *record.Changed) {
 	if c.Earlier != nil {
 		b.Announce(c.Earlier)

@@ -16,9 +16,9 @@
 // A push is never retried. If a push fails, all that waits for the node is dropped and
 // counted (pusher.go, fail), and for a second nothing is queued for the node. If the
 // queue of a slow node is full, further items are dropped. In both cases, the next
-// request asks the node to reconcile (queue.go, reconcile). If none follows, the node
-// reconciles by itself within 30 s. So the node finds everything that it missed, because
-// the log has it all.
+// request asks the node to reconcile (queue.go, reconcile). If no request follows, the
+// node reconciles by itself within 30 s. So the node finds everything that it missed,
+// because the log has it all.
 //
 // Goroutines: one per node for which something is queued, until its queue is empty, and
 // one per answer of a node in this process that names lost sessions. Flush waits for

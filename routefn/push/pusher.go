@@ -37,8 +37,8 @@ type Observer interface {
 // safe for concurrent use.
 //
 // While a node's queue is not empty, a goroutine sends to the node. If the node is in
-// this process, the use case itself calls it, without a goroutine, because that call does
-// not wait.
+// this process, the use case itself calls the node, without a goroutine, because that
+// call does not wait.
 type Pusher struct {
 	nodes    Nodes
 	sessions Sessions
@@ -222,7 +222,7 @@ func (p *Pusher) markers() []chan struct{} {
 }
 
 // Close refuses further pushes and blocks until the queued pushes were answered or
-// dropped. A node that hangs delays that by 300 ms at most. Close may be called twice.
+// dropped. A node that hangs delays Close by 300 ms at most. Close may be called twice.
 func (p *Pusher) Close() {
 	p.mu.Lock()
 	p.closed = true

@@ -22,9 +22,9 @@ func (r Rules) MayAdd(word string, contact bool) bool {
 	}
 }
 
-// MayFind reports whether somebody may learn the name of a user from the id. The
-// parameter word is the user's choice, or empty if the user has not chosen. The parameter
-// known says whether the two know each other.
+// MayFind reports whether somebody who has a user's id may learn the user's name. The
+// parameter word is the user's choice, or empty if the user has not chosen. The
+// parameter known says whether the two know each other.
 func (r Rules) MayFind(word string, known bool) bool {
 	return known || word == everyone || word == "" && !r.Closed
 }

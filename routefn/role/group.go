@@ -34,7 +34,7 @@ func (g Group) MayWrite() bool { return g >= Member }
 // MayAdd reports whether a user with the role g may make others members.
 func (g Group) MayAdd() bool { return g >= Admin }
 
-// MayRemove reports whether a user with the role g may remove another one, who has the
+// MayRemove reports whether a user with the role g may remove another user, who has the
 // role other. A stranger who is removed cannot join.
 func (g Group) MayRemove(other Group) bool { return g >= Admin && g > other }
 

@@ -1,7 +1,7 @@
 package role
 
-// System is the role of a user in the whole system. A higher one may do all that a lower
-// one may.
+// System is the role of a user in the whole system. A higher role may do all that a
+// lower role may.
 type System uint8
 
 // The roles in the system.

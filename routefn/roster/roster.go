@@ -99,8 +99,8 @@ func (r *Roster) Admit(m ring.Member) error {
 	return bounded(m, by)
 }
 
-// Known does what Admit does, but accepts a signature with any time. It may be an old
-// one, or the clock of its node may be wrong.
+// Known does what Admit does, but accepts a signature with any time. The signature may
+// be old, or the clock of its node may be wrong.
 func (r *Roster) Known(m ring.Member) error {
 	if m.Signed == "" && r.cfg.Unsigned {
 		return nil

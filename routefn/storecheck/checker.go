@@ -133,8 +133,8 @@ func (k *Checker) look() error {
 }
 
 // tell logs why a look failed. It skips an outage of the store, which is logged
-// elsewhere. It logs only once that the route key cannot be opened, because that does not
-// change.
+// elsewhere. If the route key cannot be opened, tell logs that only once, because it
+// does not change.
 func (k *Checker) tell(err error) {
 	if errors.Is(err, keyseal.ErrKey) {
 		k.locked.Do(func() {

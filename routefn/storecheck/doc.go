@@ -8,6 +8,6 @@
 // route that finds a loss calls Config.OnLoss. For 35 s after a loss, [Checker.Certain]
 // is false.
 //
-// Goroutines: each look has one, and the request beside which it runs waits for it.
-// Locks: there is Checker.mu. While it is held, only the issuer's keys are set.
+// Goroutines: each look has one, and the request beside which the look runs waits for
+// it. Locks: while Checker.mu is held, only the issuer's keys are set.
 package storecheck

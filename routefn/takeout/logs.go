@@ -51,8 +51,8 @@ func (w *writer) logsOf(ctx context.Context) (*logs, error) {
 	return l, nil
 }
 
-// behind returns the log that the export has after the given one. After 0 comes the first
-// log. The inbox is the last one, and nothing comes after it.
+// behind returns the log that follows the given one in the export. The first log
+// follows 0. The inbox is the last log.
 func (l *logs) behind(log int64) int64 {
 	if log == proto.Everyone {
 		return proto.Inbox

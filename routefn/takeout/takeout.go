@@ -36,7 +36,7 @@ type Timing interface {
 }
 
 // Export is GET /v1/export. It returns the page of the caller's data that begins at a
-// cursor. The token, and no parameter, says whose data that is. A page costs as much as
+// cursor. The token, and no parameter, says who the caller is. A page costs as much as
 // pageSteps pulls.
 func (r *Requests) Export(ctx context.Context, caller token.Token, q url.Values) (body.Lines, error) {
 	at, err := parsePlace(q.Get("cursor"), caller.User)

@@ -54,7 +54,7 @@ type Notice struct {
 type noticeKey struct{}
 
 // Begin returns the context for the handlers of a request. If the use case is audited,
-// the handlers note there what they see. The caller passes the Notice to End.
+// the handlers note in this context what they see. The caller passes the Notice to End.
 func (t *Trail) Begin(ctx context.Context, useCase string) (context.Context, *Notice) {
 	if t.Log == nil || audited[useCase] == "" {
 		return ctx, nil

@@ -12,9 +12,10 @@
 // in the storage. Any tab may add such an entry, and the connected tab sends the
 // message.
 //
-// The storage is for one user at a time. A logout removes everything from it, in all
-// tabs. So does the end of the session from another device. The page also removes data
-// that it cannot read or that belongs to another user, and shows a notice about that.
+// The storage is for one user at a time. A logout removes everything from the storage,
+// in all tabs. If another device ends the session, everything is removed, too. The page
+// also removes data that it cannot read or that belongs to another user, and shows a
+// notice about that.
 //
 // These are the modules in page/, from the network to the screen. api.js calls the
 // route. link.js is one connection. store.js is the browser's storage, and history.js

@@ -2,9 +2,9 @@
 // flags, opens the store, follows the members and serves the handlers of routefn.
 //
 // It is a package of its own because other programs use it, too. The program cim-server
-// with -with-route serves the same handlers from its own process. The program cim runs it
-// as cim route. A platform with an HTTP server of its own uses only the handler
-// ([Function]).
+// with -with-route serves the same handlers from its own process. The program cim runs
+// this package as cim route. A platform with an HTTP server of its own uses only the
+// handler ([Function]).
 //
 // The program runs as a server or as a function, depending on the platform
 // (platform.go). A server starts only if it has everything it needs. A function

@@ -154,8 +154,8 @@ func (p *foreign) use(value string) (changed bool, err error) {
 	return true, nil
 }
 
-// The method again reads the keys of -jwt-key, or the authorities of -egress-tls-ca, once
-// more. After an error the present ones stay in use.
+// The method again reads anew the keys of -jwt-key, or the authorities of
+// -egress-tls-ca. After an error the present keys and authorities stay in use.
 func (p *foreign) again(value string, log *slog.Logger) error {
 	if p == nil {
 		return nil

@@ -63,13 +63,13 @@ func Function(args []string, stderr io.Writer) (http.Handler, error) {
 	return o.newFunction(place{function: true})
 }
 
-// A function makes its route at the first request at which all secrets and the store are
-// available. While one of them is missing, the function logs that every few minutes, and
-// answers every request 503. If the function exited instead, the platform would start it
-// again for each request, and the caller would get no answer.
+// A function makes its route at the first request at which all secrets and the store
+// are available. While a secret or the store is missing, the function logs that every
+// few minutes, and answers every request 503. If the function exited instead, the
+// platform would start it again for each request, and the caller would get no answer.
 //
-// It answers a request only after all pushes of the request are done, because it may be
-// frozen after the answer.
+// The function answers a request only after all pushes of the request are done, because
+// it may be frozen after the answer.
 type function struct {
 	start func(context.Context) (*Server, error)
 	log   *slog.Logger

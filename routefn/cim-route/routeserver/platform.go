@@ -20,9 +20,9 @@ type place struct {
 // third.
 var portVariables = []string{"FUNCTIONS_CUSTOMHANDLER_PORT", "FC_SERVER_PORT", "PORT"}
 
-// placeOf finds out where the program runs. listen and function are flags, and env reads
-// the environment. If an address is configured, it replaces the platform's, except on
-// Lambda, where a program cannot listen.
+// placeOf finds out where the program runs. listen and function are flags, and env
+// reads the environment. If an address is configured, it replaces the platform's
+// address. Lambda is the exception, because a program cannot listen there.
 func placeOf(listen string, function bool, env func(string) string) place {
 	if env(lambda.RuntimeAPI) != "" {
 		return place{lambda: true, function: true}
@@ -53,8 +53,8 @@ func (f *Flags) adaptStore(c *record.Config) {
 	if !f.function {
 		return
 	}
-	// A connection may be dead after the function was frozen. A probe finds that out at
-	// the cost of one round trip.
+	// A connection may be dead after the function was frozen. A probe finds out whether
+	// it is, at the cost of one round trip.
 	c.ProbeIdle = 250 * time.Millisecond
 	c.MaxIdleTime = time.Minute
 	c.ReadTimeout = time.Second // two such time-outs fit into the time that a function has for a request

@@ -40,8 +40,8 @@ func (s *Server) issuer(ctx context.Context, f *Flags, cluster *ring.Keys) (*tok
 }
 
 // keptKey returns the Watch of a route key in the store. With a cluster key, the route
-// key is sealed. With -accept-cluster-key, a plain one stays plain, for routes of the
-// previous version.
+// key is sealed. With -accept-cluster-key, a plain route key stays plain, for routes of
+// the previous version.
 func (s *Server) keptKey(f *Flags, cluster *ring.Keys) *record.Watch {
 	if len(cluster.Derive(sealPurpose)) == 0 {
 		return s.store.Watch(true)

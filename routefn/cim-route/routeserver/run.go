@@ -174,8 +174,8 @@ func (o *options) serve(ctx context.Context, listen string, hangup *process.Hang
 	return group.Wait()
 }
 
-// admit loads the identity. From then on, the sources of members that use these keys
-// return only members with a certificate.
+// admit loads the identity. From then on, every source of members that uses the given
+// keys returns only members with a certificate.
 func (o *options) admit(keys *ring.Keys) error {
 	if err := o.LoadCerts(); err != nil {
 		return err

@@ -307,10 +307,10 @@ func (s *Server) close() {
 	}
 }
 
-// ReadAgain reads the route keys and the keys of JWTs that f names, which may have
-// changed, and uses them from now on. It also reads the files of authorities and the
-// files that the store's URL names. If that fails, the error names the flag, and its
-// earlier values stay in use. ReadAgain must not be called concurrently.
+// ReadAgain reads anew the route keys and the keys of JWTs that f names, and uses them
+// from now on. It also reads the files of authorities and the files that the store's
+// URL names. If reading fails, the error names the flag, and the flag's earlier values
+// stay in use. ReadAgain must not be called concurrently.
 func (s *Server) ReadAgain(f *Flags) error {
 	errs := errors.Join(s.routeKey.Again(f.Key), s.foreign.again(f.foreign.key, s.log))
 	if err := s.nodes.Reload(); err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// minSecret is how many bytes a secret must have. The hash of HS256 has as many (RFC
-	// 7518, 3.2).
+	// minSecret is the number of bytes that a secret must have at least. The hash of
+	// HS256 has as many bytes (RFC 7518, 3.2).
 	minSecret = 32
 	// minRSA is the shortest RSA key in bits (RFC 7518, 3.3).
 	minRSA = 2048
@@ -72,8 +72,8 @@ type naming struct {
 	id        string // the kid; empty: none
 }
 
-// matching returns those keys with which a token with this naming may be signed. A key
-// that has an id is only for tokens that name the id.
+// matching returns the keys that may have signed a token with this naming. A key that
+// has an id is only for tokens that name the id.
 func (n naming) matching(keys []Key) (list []Key) {
 	for _, k := range keys {
 		if k.algorithm == n.algorithm && (k.id == "" || k.id == n.id) {

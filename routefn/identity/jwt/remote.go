@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// freshFor is how long a set is used before it is fetched again. While the set can
-	// be fetched, a key that the provider removed from it is used for at most that
-	// long.
+	// freshFor is how long a set is used before it is fetched again. If the provider
+	// removes a key from the set, the key is used for at most that long while the set
+	// can be fetched.
 	freshFor = 5 * time.Minute
 	// fetchPause is the shortest time between two tries to fetch a set, even if tokens
 	// name many unknown keys.
@@ -33,8 +33,8 @@ type RemoteConfig struct {
 
 // Remote has the keys of a set at a URL. It fetches the set when a token needs it: the
 // first time, after five minutes, and if a token names a key that the set lacks. The
-// caller that starts the fetch waits for it. Others do not wait if the last set has their
-// key. Make it with NewRemote; it is safe for concurrent use.
+// caller that starts the fetch waits for it. Other callers do not wait if the last set
+// has their key. Make it with NewRemote; it is safe for concurrent use.
 type Remote struct {
 	cfg RemoteConfig
 
@@ -140,9 +140,8 @@ func (r *Remote) fetch(ctx context.Context) ([]Key, error) {
 	return parseSet(text)
 }
 
-// afterFetch returns the keys that a token names, right after a try to fetch the set. If
-// a key is missing, it is certain only after a successful try that the key does not
-// exist.
+// afterFetch returns the keys that a token names, right after a try to fetch the set. A
+// missing key certainly does not exist only if that try succeeded.
 func (r *Remote) afterFetch(n naming) ([]Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

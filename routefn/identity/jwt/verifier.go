@@ -29,7 +29,7 @@ const (
 
 // A Source has keys. It is a *Fixed or a *Remote.
 type Source interface {
-	// find returns the keys by which a token may be signed, at least one. The error is a
+	// find returns the keys that may have signed a token, at least one. The error is a
 	// *Refusal, or that of ctx.
 	find(ctx context.Context, n naming) ([]Key, error)
 }

@@ -32,9 +32,10 @@ type Header struct {
 	Ends    bool   `json:"ends,omitempty"`
 }
 
-// Account is a user. It may have one of three: a credential (Argon2id in the PHC string
-// format, or from an export), a password in plain text, or an issuer and a subject. With
-// a subject, the account belongs to a user of another system (accounts.Subject).
+// Account is a user. It may have one of three things: a credential (Argon2id in the PHC
+// string format, or from an export), a password in plain text, or an issuer and a
+// subject. With a subject, the account belongs to a user of another system
+// (accounts.Subject).
 type Account struct {
 	Kind       string `json:"kind"`
 	User       int64  `json:"user"`

@@ -22,9 +22,9 @@ const (
 	KindGap        = "gap"
 )
 
-// Cursor says how far a device has acknowledged a log. The line stands among the messages
-// of that log: the device has acknowledged those before it. A zero Group means the user's
-// inbox.
+// Cursor says how far a device has acknowledged a log. The line stands among the
+// messages of that log. The device has acknowledged the messages before the line. A
+// zero Group means the user's inbox.
 type Cursor struct {
 	Kind   string `json:"kind"`
 	User   int64  `json:"user"`
