@@ -338,7 +338,7 @@
 // repetition gets the position of the first one, and another message gets ErrIDReused. See
 // the tests of conformRepeats, and those in claim_test.go for what comes between:
 //
-//	two routes claim an id             the second searches, and leaves the mark redone. The first, however late, sees it: unite
+//	two routes claim an id             the second searches, and leaves the mark redone. The first sees it in its answer: unite
 //	a route dies after its claim       the repetition stores the message, and moves the claim's time
 //	a node's first try loses its note  the repetition is marked Again, and is searched for 5 minutes back
 //	a failover loses a claim           with Config.Replicas, a claim is awaited before its message is sent, so none is lost
