@@ -25,7 +25,7 @@ var errGone = errors.New("entries that were read are gone")
 type showing struct {
 	log     logref.Ref
 	newest  proto.Position  // the position that is returned as the log's end; zero: there is nothing to show
-	entries []*proto.Stored // in order, without a gap
+	entries []*proto.Stored // in order; those without a text any more may be missing
 }
 
 // show blocks until Config.Replicas have the entries in list, and returns one error per
@@ -70,13 +70,10 @@ func (s *Store) show(ctx context.Context, list []showing) []error {
 func (sh showing) stands(had proto.Position) *op.Op {
 	entries := sh.entries
 	entries = entries[1+slices.IndexFunc(entries, func(e *proto.Stored) bool { return e.At.Position() == had }):]
-	args := make([]any, 0, 4+len(entries))
-	args = append(args, sh.newest.Epoch.String(), sh.newest.Number, sh.newest.Key, sh.newest.Number)
-	for i, e := range entries {
-		if i == 0 {
-			args[3] = e.At.Number
-		}
-		args = append(args, e.Key)
+	args := make([]any, 0, 3+2*len(entries))
+	args = append(args, sh.newest.Epoch.String(), sh.newest.Number, sh.newest.Key)
+	for _, e := range entries {
+		args = append(args, e.At.Number, e.Key)
 	}
 	return sh.log.Script(standScript, args...)
 }

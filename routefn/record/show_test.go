@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -203,6 +204,32 @@ func TestWhatTheNewPrimaryLacksIsNotShown(t *testing.T) {
 		err = now.show(t.Context(), []showing{{log: l, newest: read.Newest, entries: read.Entries}})[0]
 		if !errors.Is(err, ErrUnavailable) || !errors.Is(err, errGone) {
 			t.Errorf("of the entries %v it says %v", keysIn(read), err)
+		}
+	})
+}
+
+// An entry that lost its text stands among others. Those are shown.
+func TestEntriesAroundARecalledOneAreShown(t *testing.T) {
+	eachReplicated(t, longWait, func(t *testing.T, s *Store, primary, _ *redistest.Server) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		var at []proto.Position
+		for i := range 5 {
+			at = append(at, stored(t, s, private(alice, bob, fmt.Sprint(i)))[0].Copies[0].Stored.At.Position())
+		}
+		l := logref.Ref{User: bob}
+		for _, i := range []int{2, 4} {
+			recall := l.Script(recallScript, 0, proto.Key(alice, fmt.Sprint(i)))
+			if s.Accept(t.Context(), "append", recall); recall.Err != nil {
+				t.Fatal(recall.Err)
+			}
+		}
+		p, err := dial(t, Config{URL: primary.URL(), Replicas: 1, ReplicaTimeout: longWait}).Pull(t.Context(), bob, proto.Position{}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{proto.Key(alice, "0"), proto.Key(alice, "1"), proto.Key(alice, "3")}
+		if got := keysIn(p); !slices.Equal(got, want) || p.Through.Number != at[4].Number {
+			t.Errorf("the log has %v through %+v, want %v", got, p.Through, want)
 		}
 	})
 }
