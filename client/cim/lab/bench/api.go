@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -39,7 +41,7 @@ type api struct {
 	users    []int64  // ids of the registered users, by index
 	tokens   []string // tokens of the users that were logged in
 
-	refused atomic.Int64 // requests that post has repeated
+	refused atomic.Int64 // requests that post has repeated, for whatever reason
 }
 
 // keepOpen is how many connections to a route are kept for later requests.
@@ -148,7 +150,7 @@ func (a *api) ownGroup(ctx context.Context, i int) error {
 	return a.post(ctx, i, proto.PathGroupCreate, proto.CreateGroup{Name: "bench"}, new(proto.CreatedGroup))
 }
 
-// repeated returns how many requests were refused for now.
+// repeated returns how many requests were refused for now or lost.
 func (a *api) repeated() int64 { return a.refused.Load() }
 
 // patience is how long a caller repeats a call that is refused for now, because there are
@@ -160,13 +162,23 @@ const patience = 5 * time.Minute
 // has a limit that a measurement should not meet.
 const longestWait = 30 * time.Second
 
+// Among thousands of connections that are opened at once, some stay unused until the route
+// closes them. A call that meets such a connection is repeated as any client would do it.
+const (
+	mostLost  = 3 // calls of one post
+	lostPause = 100 * time.Millisecond
+)
+
 // post calls a route for the i-th user. If the route answers that a later try may
-// succeed, post repeats the call.
+// succeed, or if a connection breaks, post repeats the call.
 func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for {
+	for lost := 0; ; {
 		later, err := a.try(ctx, i, path, in, out)
+		if e := (*url.Error)(nil); errors.As(err, &e) && lost < mostLost {
+			lost, later = lost+1, lostPause
+		}
 		switch {
 		case later == 0:
 			return err

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cim-go/cim/proto"
@@ -45,5 +46,22 @@ func TestRouteThatSaysMuchLaterIsNotAskedAgain(t *testing.T) {
 	defer route.Close()
 	if err := new(Config).newAPI([]string{route.URL}).register(t.Context(), 1); err == nil || asked != 1 || !strings.Contains(err.Error(), "3m0s") {
 		t.Errorf("after %d requests: %v", asked, err)
+	}
+}
+
+// A connection that breaks is no answer, but one that breaks always is an error.
+func TestLostRequestIsRepeated(t *testing.T) {
+	for most, want := range map[int64]bool{1: true, 100: false} {
+		var asked atomic.Int64
+		route := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if asked.Add(1) <= most {
+				panic(http.ErrAbortHandler)
+			}
+			fmt.Fprint(w, `{"user":7}`)
+		}))
+		defer route.Close()
+		if err := new(Config).newAPI([]string{route.URL}).register(t.Context(), 1); (err == nil) != want || asked.Load() > 1+mostLost {
+			t.Errorf("%d requests break: after %d, %v", most, asked.Load(), err)
+		}
 	}
 }

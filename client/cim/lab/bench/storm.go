@@ -61,7 +61,7 @@ func (b *bench) breakAll(ctx context.Context, s returner) ([]Figure, Check, erro
 	figures := []Figure{rate("came back", n, used.took), {"all are back after", "ms", float64(used.took) / float64(time.Millisecond)}}
 	figures = append(figures, used.perEvent("a return", n)...)
 	figures = append(figures, typical("back", back)...)
-	return append(figures, Figure{"refused for now", unitCount, float64(s.repeated() - refused)}), Check{}, nil
+	return append(figures, Figure{"repeated requests", unitCount, float64(s.repeated() - refused)}), Check{}, nil
 }
 
 // allBack lets all users log in at the same time. Each connects as soon as it has a
