@@ -158,8 +158,9 @@ func (a *api) repeated() int64 { return a.refused.Load() }
 // compares only as many at once as it has processors.
 const patience = 5 * time.Minute
 
-// longestWait is the longest time that a caller waits at once. A route that asks for more
-// has a limit that a measurement should not meet.
+// longestWait is the longest time that a registration waits at once. A route that asks for
+// more has a limit of registrations. Logins wait longer, because a route gives each of a
+// crowd a time of its own.
 const longestWait = 30 * time.Second
 
 // Among thousands of connections that are opened at once, some stay unused until the route
@@ -182,8 +183,8 @@ func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
 		switch {
 		case later == 0:
 			return err
-		case later > longestWait:
-			return fmt.Errorf("the system has limits, and the next request would be taken after %v: %w", later, err)
+		case later > longestWait && path == proto.PathRegister:
+			return fmt.Errorf("the system has limits, and the next account could be made after %v: %w", later, err)
 		}
 		a.refused.Add(1)
 		select {

@@ -1,12 +1,14 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cim-go/cim/proto"
 )
@@ -35,7 +37,7 @@ func TestRouteThatIsBusyIsAskedAgain(t *testing.T) {
 	}
 }
 
-// A limit of an hour is not waited for.
+// A limit of registrations is not waited for, but a turn in a crowd is.
 func TestRouteThatSaysMuchLaterIsNotAskedAgain(t *testing.T) {
 	asked := 0
 	route := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -44,8 +46,14 @@ func TestRouteThatSaysMuchLaterIsNotAskedAgain(t *testing.T) {
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
 	defer route.Close()
-	if err := new(Config).newAPI([]string{route.URL}).register(t.Context(), 1); err == nil || asked != 1 || !strings.Contains(err.Error(), "3m0s") {
+	a := new(Config).newAPI([]string{route.URL})
+	if err := a.register(t.Context(), 1); err == nil || asked != 1 || !strings.Contains(err.Error(), "3m0s") {
 		t.Errorf("after %d requests: %v", asked, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond) // a login of a crowd waits on
+	defer cancel()
+	if _, err := a.comeBack(ctx, 0); err == nil || ctx.Err() == nil {
+		t.Errorf("a login gives up: %v", err)
 	}
 }
 
