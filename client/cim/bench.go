@@ -61,7 +61,7 @@ func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 	c := bench.Config{Loads: bench.Usual, Out: stderr}
 	registerBench(fs, &c)
 	var at remote
-	at.register(fs, &c)
+	at.register(fs)
 	asJSON := fs.Bool("json", false, "print the figures for machines")
 	words, err := process.ParseWords(fs, "", args)
 	if err != nil {

@@ -16,7 +16,7 @@ type remote struct {
 	trust    trust
 }
 
-func (r *remote) register(fs *flag.FlagSet, c *bench.Config) {
+func (r *remote) register(fs *flag.FlagSet) {
 	fs.Func("against", "`URL` of a route of a cluster that runs elsewhere; as -route, but without the limit of this machine beside it.\nMay be given several times", func(s string) error {
 		r.routes = append(r.routes, strings.TrimSuffix(s, "/"))
 		return nil
