@@ -44,9 +44,8 @@ type manner struct {
 	backlog bool  // the request reads an old page of a log
 	user    int64 // the user whose token the request has; 0: there is none
 
-	braked    bool // the request had to wait, see admission.Brake
-	overShare bool // its user has too many requests in flight
-	closes    bool // the connection ends with the answer
+	braked bool // the request had to wait, see admission.Brake
+	closes bool // the connection ends with the answer
 
 	again time.Duration // after a refusal: the time until the caller should retry; zero: the caller chooses at random
 }
@@ -109,12 +108,14 @@ func (rt *Route) braked(ctx context.Context, useCase string, m *manner, run func
 	return rt.admitted(ctx, useCase, m, run)
 }
 
-// ended tells the brake how a request ended. The code is OK if it was served.
+// ended tells the brake how a request ended. The code is OK if it was served. Only
+// refusals for which the store was asked count. A request that finds no place costs
+// nothing, and the client may be a server with many users of its own.
 func (rt *Route) ended(m *manner, code proto.Code) {
 	if m.user == 0 || m.closes {
 		return
 	}
-	refused := m.overShare || code == proto.Limited || code == proto.NewReceivers || code == proto.InboxFull
+	refused := code == proto.Limited || code == proto.NewReceivers || code == proto.InboxFull
 	rt.brake.Leave(m.user, time.Now(), m.braked, refused)
 }
 
@@ -130,7 +131,6 @@ func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run fu
 	if m.user != 0 {
 		if !rt.shares.Enter(m.user, rt.admission.Limit(class)) {
 			rt.metrics.Judged(class, verdict)
-			m.overShare = true
 			return nil, proto.Err(proto.Overloaded, "Too many of this user's requests are being served.")
 		}
 		defer rt.shares.Leave(m.user)

@@ -42,7 +42,7 @@ var mutations = []mutation{
 		"TestMoreBytesThanCanWaitAreRead"},
 	{"bytes that wait no more do not count", `f.size -= f.early[number].Size`, ``,
 		"TestMoreBytesThanCanWaitAreRead"},
-	{"what does not fit is read", "// before it. Or too many entries wait.\n\t\tf.doubt = true", ``,
+	{"what does not fit is read", "// another entry. Or too many early entries wait.\n\t\tf.doubt = true", ``,
 		"reuse/a pushed entry with another key at a known number is found"},
 	{"what waited comes behind the missing entry", "ready = append(ready, e.Item)\n\t\treturn f.drain(ready)", "ready = append(ready, e.Item)\n\t\treturn ready",
 		"gaps/an entry that overtook another waits for it"},

@@ -23,7 +23,7 @@ const probeKey = "cim:{probe}"
 //	ACL SETUSER cim on >PASSWORD ~cim:* +@all -@dangerous +info
 var needed = [][]any{
 	{"del", probeKey}, {"exists", probeKey}, {"expire", probeKey, 1}, {"persist", probeKey}, {"pexpire", probeKey, 1}, {"pttl", probeKey}, {"ttl", probeKey},
-	{"get", probeKey}, {"mget", probeKey}, {"set", probeKey, ""}, {"scan", 0},
+	{"get", probeKey}, {"mget", probeKey}, {"rename", probeKey, probeKey}, {"set", probeKey, ""}, {"scan", 0}, {"unlink", probeKey},
 	{"hdel", probeKey, "f"}, {"hexists", probeKey, "f"}, {"hget", probeKey, "f"}, {"hgetall", probeKey}, {"hincrby", probeKey, "f", 1},
 	{"hlen", probeKey}, {"hmget", probeKey, "f"}, {"hscan", probeKey, 0}, {"hset", probeKey, "f", ""}, {"hsetnx", probeKey, "f", ""},
 	{"lindex", probeKey, 0}, {"llen", probeKey}, {"lrange", probeKey, 0, 0}, {"lset", probeKey, 0, ""}, {"ltrim", probeKey, 0, -1},
