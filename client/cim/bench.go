@@ -83,17 +83,24 @@ func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	show := report.Print
-	if *asJSON {
-		show = report.JSON
-	}
-	if err := show(os.Stdout); err != nil {
+	if err := printed(report, *asJSON); err != nil {
 		return err
 	}
 	if report.Check.Broken() {
 		return fmt.Errorf("%w: %v", errBroken, report.Check)
 	}
 	return nil
+}
+
+// printed writes a report to the standard output, for people or for machines.
+func printed(report interface {
+	Print(io.Writer) error
+	JSON(io.Writer) error
+}, asJSON bool) error {
+	if asJSON {
+		return report.JSON(os.Stdout)
+	}
+	return report.Print(os.Stdout)
 }
 
 func registerBench(fs *flag.FlagSet, c *bench.Config) {

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -46,11 +45,7 @@ func runAbuse(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	show := report.Print
-	if *asJSON {
-		show = report.JSON
-	}
-	if err := show(os.Stdout); err != nil {
+	if err := printed(report, *asJSON); err != nil {
 		return err
 	}
 	if missed := report.Missed(); *check && len(missed) > 0 {

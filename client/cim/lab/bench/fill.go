@@ -71,14 +71,7 @@ func (f *filler) say(i int, c *loadclients.Client) {
 
 // Read implements loadclients.Traffic.
 func (f *filler) Read(c *loadclients.Client, b []byte) (taken int) {
-	for taken < len(b) {
-		n := f.pool.Frame(c, b[taken:], f.frame)
-		if n == 0 {
-			break
-		}
-		taken += n
-	}
-	return taken
+	return f.pool.Frames(c, b, f.frame)
 }
 
 func (f *filler) frame(c *loadclients.Client, h *benchwire.Head, _ []byte) error {

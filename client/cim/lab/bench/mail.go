@@ -158,14 +158,7 @@ func (t *mail) Read(c *loadclients.Client, b []byte) (taken int) {
 	defer t.mu.Unlock()
 	now := t.pool.Now()
 	take := func(c *loadclients.Client, h *benchwire.Head, _ []byte) error { return t.frameLocked(c, h, now) }
-	for taken < len(b) {
-		n := t.pool.Frame(c, b[taken:], take)
-		if n == 0 {
-			break
-		}
-		taken += n
-	}
-	return taken
+	return t.pool.Frames(c, b, take)
 }
 
 func (t *mail) frameLocked(c *loadclients.Client, h *benchwire.Head, now time.Duration) error {

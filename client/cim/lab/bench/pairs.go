@@ -148,14 +148,7 @@ func (t *talk) say(i int, at time.Duration) {
 func (t *talk) Read(c *loadclients.Client, b []byte) (taken int) {
 	now := t.pool.Now()
 	take := func(c *loadclients.Client, h *benchwire.Head, _ []byte) error { return t.frame(c, h, now) }
-	for taken < len(b) {
-		n := t.pool.Frame(c, b[taken:], take)
-		if n == 0 {
-			break
-		}
-		taken += n
-	}
-	return taken
+	return t.pool.Frames(c, b, take)
 }
 
 func (t *talk) frame(c *loadclients.Client, h *benchwire.Head, now time.Duration) error {

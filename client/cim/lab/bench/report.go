@@ -6,6 +6,8 @@ import (
 	"io"
 	"runtime"
 	"slices"
+
+	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 )
 
 // Report has everything that one call of Run has measured.
@@ -123,7 +125,7 @@ func (r *Report) finish() {
 
 func (s *Series) sumUp() {
 	if s.Unit != unitCount {
-		s.Median = median(s.Runs)
+		s.Median = procstat.Median(s.Runs)
 		return
 	}
 	for _, n := range s.Runs {
@@ -156,12 +158,6 @@ func (c *Column) compare(other *Column) {
 			s.OfConnection = ratio
 		}
 	}
-}
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 // JSON writes the report for machines.

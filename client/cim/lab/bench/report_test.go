@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 )
 
 func TestReportTellsMediansAndPartsOfTheLimit(t *testing.T) {
@@ -70,7 +72,7 @@ func squeeze(s string) string {
 }
 
 func TestMedianOfEvenManyLiesBetween(t *testing.T) {
-	if got := median([]float64{4, 1, 3, 2}); got != 2.5 {
+	if got := procstat.Median([]float64{4, 1, 3, 2}); got != 2.5 {
 		t.Error(got)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 )
 
 // Names of the phases of a run.
@@ -46,7 +48,7 @@ func (r *Report) Slower() float64 {
 	for i, attacked := range r.Phases[Attack] {
 		ratios = append(ratios, float64(attacked.ShownP99)/float64(max(1, r.Phases[Control][i].ShownP99)))
 	}
-	return median(ratios)
+	return procstat.Median(ratios)
 }
 
 // Grown returns how many bytes more a process had in the attack than in the quiet phase,
@@ -94,12 +96,6 @@ func (r *Report) Missed() (missed []string) {
 	}
 	slices.Sort(missed)
 	return missed
-}
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 // JSON writes the report for machines. Times are nanoseconds.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cim-go/cim/client/cim/lab/bench/attack"
+	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 )
 
 var columns = []string{Quiet, Control, Attack}
@@ -94,7 +95,7 @@ func times(of func(Phase) time.Duration) func([]Phase) string {
 		for _, p := range list {
 			values = append(values, of(p).Seconds()*1000)
 		}
-		return fmt.Sprintf("%.2f ms", median(values))
+		return fmt.Sprintf("%.2f ms", procstat.Median(values))
 	}
 }
 

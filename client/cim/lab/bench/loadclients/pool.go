@@ -239,6 +239,19 @@ func (s *Pool) Frame(c *Client, b []byte, take Take) (taken int) {
 	return taken
 }
 
+// Frames reads all whole frames in b, one by one, as Frame does. It returns how many
+// bytes these have.
+func (s *Pool) Frames(c *Client, b []byte, take Take) (taken int) {
+	for taken < len(b) {
+		n := s.Frame(c, b[taken:], take)
+		if n == 0 {
+			break
+		}
+		taken += n
+	}
+	return taken
+}
+
 func (s *Pool) judge(c *Client, body, whole []byte, take Take) error {
 	h, err := benchwire.Parse(body)
 	if err != nil {
