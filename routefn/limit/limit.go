@@ -52,7 +52,7 @@ type Limits struct {
 	Inboxes bool
 
 	// WrongPasswords bounds the wrong passwords for one account from all strange
-	// addresses together. An address is strange if nobody has logged in to the account
+	// addresses together. An address is strange if no login to the account came
 	// from it.
 	WrongPasswords Rate
 	// WrongPasswordsKnown bounds the wrong passwords for one account from one known

@@ -379,8 +379,8 @@
 // # Costs
 //
 // A private message is stored by MULTI. If its receiver's inbox has a guard, a script
-// stores it. It costs Redis 7 to 8 us of CPU with the note of its id. If the id is claimed
-// before, it costs 1 us more. A repetition is stored by a script and costs 60 to 110 us.
+// stores it. It costs Redis 8 to 11 us of CPU with the note of its id. If the id is claimed
+// before, it costs 2 us more. A repetition is stored by a script and costs 60 to 130 us.
 // That is for both copies, 128 bytes of text and batches of 100: BenchmarkAppendPrivate. A
 // message to everyone takes 5 us. While nodes enter everyone's group, it takes 0.5 us
 // more for each message of the last two seconds: BenchmarkAppendEveryone. A group's
