@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/cim-go/cim/routefn/limit"
@@ -161,15 +162,10 @@ func (s *Store) noteBudget(from int64, budget string) {
 // out drafts that were refused meanwhile. It returns nil if the messages may stay owed to
 // the budget until a later call.
 func (s *Store) add(c *cost) *op.Op {
-	n := 0
-	for _, d := range c.drafts {
-		if d.err[receiverCopy] == nil {
-			n++
-		}
-	}
+	c.drafts = slices.DeleteFunc(c.drafts, func(d *draft) bool { return d.err[receiverCopy] != nil })
 	may := c.mayOwe()
 	s.budgets.Change(c.from, func(b budget) budget {
-		if b.owed += n; b.owed >= may {
+		if b.owed += len(c.drafts); b.owed >= may {
 			c.count, b.owed = b.owed, 0
 		}
 		return b

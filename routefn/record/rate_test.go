@@ -131,6 +131,24 @@ func TestMessageThatWasNotStoredIsNotOwed(t *testing.T) {
 	})
 }
 
+// A message that is refused before it takes from the budget gives nothing back.
+func TestMessageThatTookNothingGivesNothingBack(t *testing.T) {
+	each(t, Config{Limits: limitsOf(limit.Rate{Every: time.Hour, Burst: 100})}, func(t *testing.T, s *Store) {
+		alice, bob := register(t, s, "alice"), register(t, s, "bob")
+		m := private(alice, bob, "a")
+		d := newDraft(&m, s.Now())
+		costs, _ := s.costsOf([]*draft{d}, s.Now())
+		s.budgets.Put(alice, budget{seen: 1, owed: 2})
+		costs[0].seen = 1
+		d.err[receiverCopy] = ErrUnavailable
+		s.add(costs[0])
+		s.settleCosts(t.Context(), costs)
+		if b, _ := s.budgets.Get(alice); b.owed != 2 {
+			t.Errorf("%d messages are owed, want 2", b.owed)
+		}
+	})
+}
+
 // A repetition takes nothing, and is accepted however little is left.
 func TestRepetitionIsNeverRefusedForTheRate(t *testing.T) {
 	cfg := Config{Limits: limitsOf(limit.Rate{Every: time.Hour, Burst: 10})}
