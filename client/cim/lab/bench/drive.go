@@ -30,9 +30,28 @@ const (
 	drainTime = 10 * time.Second
 	// never is what tick returns if no message is due at any time.
 	never = time.Hour
+	// settleTime is how long clients wait after their logins before the first message. A
+	// node pushes to a session from a moment after its login answer on. Before that, it only
+	// reports the end of a log, from which a client of the SDK would pull. These clients
+	// never pull.
+	settleTime = 250 * time.Millisecond
 	// connectAtOnce is how many clients connect at a time.
 	connectAtOnce = 128
 )
+
+// seat connects clients that will get messages, and returns when the nodes push to all of
+// them.
+func seat(ctx context.Context, clients *loadclients.Pool, seats []loadclients.Seat) error {
+	if err := clients.Connect(ctx, seats, connectAtOnce); err != nil {
+		return err
+	}
+	for until := clients.Now() + settleTime; clients.Now() < until; {
+		if err := clients.Poll(ctx, until-clients.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // drive runs the traffic and returns what the system used in the measured time. Before it
 // returns, it waits until everything that was sent has arrived.

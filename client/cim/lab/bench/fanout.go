@@ -72,7 +72,7 @@ func (b *bench) inRoom(ctx context.Context, s system, members int, pace *pace,
 		return nil, Check{}, err
 	}
 	defer r.pool.Close()
-	if err := r.pool.Connect(ctx, seats, connectAtOnce); err != nil {
+	if err := seat(ctx, r.pool, seats); err != nil {
 		return nil, Check{}, err
 	}
 	used, err := b.drive(ctx, s, r.pool, r)

@@ -28,7 +28,7 @@ func (b *bench) fill(ctx context.Context, s system, n, entries int) error {
 		return err
 	}
 	defer f.pool.Close()
-	if err := f.pool.Connect(ctx, seats, connectAtOnce); err != nil {
+	if err := seat(ctx, f.pool, seats); err != nil {
 		return err
 	}
 	for i, c := range f.pool.Clients() {

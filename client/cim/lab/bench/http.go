@@ -105,7 +105,7 @@ func (b *bench) inLanes(ctx context.Context, s system, by senders, entries int) 
 	if posts {
 		seats = seats[by.accounts:]
 	}
-	if err := t.pool.Connect(ctx, seats, connectAtOnce); err != nil {
+	if err := seat(ctx, t.pool, seats); err != nil {
 		return nil, Check{}, err
 	}
 	used, err := b.exchange(ctx, s, t)

@@ -50,7 +50,7 @@ func (b *bench) talk(ctx context.Context, s system, t *talk, seats []loadclients
 	if t.pool, err = loadclients.New(t, false); err != nil {
 		return used, err
 	}
-	if err = t.pool.Connect(ctx, seats, connectAtOnce); err == nil {
+	if err = seat(ctx, t.pool, seats); err == nil {
 		used, err = b.drive(ctx, s, t.pool, t)
 	}
 	if err != nil {
