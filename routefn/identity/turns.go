@@ -20,6 +20,9 @@ const (
 	// while a password from a strange address waits. So a user who logs in again and
 	// again cannot lock out strangers.
 	knownInRow = 3
+	// restFactor is how many times as long as hashing took strange addresses rest after a
+	// wrong password. So callers who guess keep a quarter of the hashing cores busy.
+	restFactor = 3
 	// longestRest bounds how long the answer to a wrong password waits. To hash a password
 	// takes some 25 ms, and longer on a busy machine.
 	longestRest = time.Second
@@ -41,9 +44,9 @@ var errNoTurn = proto.Err(proto.Overloaded, "")
 // for the account wait or are being hashed. If a lane is full, its last password is
 // refused.
 //
-// After a wrong password from a strange address, strange addresses rest for as long as
-// hashing took. So callers who guess keep at most half of the hashing cores busy. Known
-// addresses get their turns meanwhile.
+// After a wrong password from a strange address, strange addresses rest for three times as
+// long as hashing took. So callers who guess keep at most a quarter of the hashing cores
+// busy. Known addresses get their turns meanwhile.
 //
 // turns has no goroutine. It is safe for concurrent use.
 type turns struct {
@@ -155,12 +158,13 @@ func (t *turns) leave(c claim) {
 	t.nextLocked()
 }
 
-// rest keeps the cores of a turn that has ended from strange addresses. It blocks for the
-// time d, and longestRest at most, or until ctx ends.
-func (t *turns) rest(ctx context.Context, c claim, d time.Duration) {
+// rest keeps the cores of a turn that has ended from strange addresses. The parameter took
+// is how long the password was hashed. It blocks for restFactor times as long, and
+// longestRest at most, or until ctx ends.
+func (t *turns) rest(ctx context.Context, c claim, took time.Duration) {
 	t.restOn(t.coresOf(c))
 	defer t.restOn(-t.coresOf(c))
-	timer := time.NewTimer(min(d, longestRest))
+	timer := time.NewTimer(min(restFactor*took, longestRest))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

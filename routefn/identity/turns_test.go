@@ -140,7 +140,7 @@ func TestStrangeAddressesRestAfterAWrongPassword(t *testing.T) {
 			<-done
 		}
 		for name, took := range after {
-			if want := map[bool]time.Duration{true: 100 * time.Millisecond}[name == "quiet"]; took != want {
+			if want := map[bool]time.Duration{true: 300 * time.Millisecond}[name == "quiet"]; took != want {
 				t.Errorf("%s had its turn after %v, want %v", name, took, want)
 			}
 		}
