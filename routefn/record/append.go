@@ -17,13 +17,13 @@ import (
 // stored there, or none.
 //
 // On a single server, a call takes one round trip if no message is marked Again and this
-// Store has seen all the inboxes. Otherwise the senders' own copies are sent only after
-// the receivers' copies are stored. They are also sent later if many messages wait in a
-// receiver's inbox, see full.go, or if a receiver refused the sender before, see
-// guard.go. A message marked Again is first searched for in each of its logs, and stored
-// where it is missing. One more round trip checks that its id does not stand for another
-// message, see claim. That round trip is also added if a sender's budget of messages is
-// nearly used up, see costsOf.
+// Store has seen all the inboxes. Otherwise it stores the receivers' copies first, and
+// then the senders' own copies. It does so, too, if many messages wait in a receiver's
+// inbox (full.go), or if a receiver refused the sender before (guard.go). A message that
+// is marked Again is searched for in each of its logs, and stored where it is missing.
+// Before that, one more round trip checks that the id of the message does not stand for
+// another message (claim). A call also takes one more round trip if a sender's budget of
+// messages is nearly used up (costsOf).
 func (s *Store) Append(ctx context.Context, messages []Message) []Appended {
 	now, err := s.Time(ctx)
 	if err != nil {
@@ -85,8 +85,8 @@ func (s *Store) appendClaimed(ctx context.Context, drafts []*draft, now int64) [
 	return answers
 }
 
-// permit runs the ops about which the store must decide before anything is stored, and
-// refuses drafts by their answers.
+// permit runs the ops whose answers decide which drafts may be stored. It refuses the
+// other drafts.
 func (s *Store) permit(ctx context.Context, drafts []*draft, exact []*cost, meetings []*meeting, crowded []*ownInbox) {
 	ops := make([]*op.Op, 0, len(exact)+len(meetings)+len(crowded))
 	for _, c := range exact {

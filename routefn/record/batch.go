@@ -26,7 +26,7 @@ type batch struct {
 	inbox  occupancy // what the answer says about the inbox
 
 	guarded bool  // its inbox has a guard, as far as this Store knows: see guard.go
-	redone  int64 // the latest first claim whose message a repetition has appended, in ms; see unite
+	redone  int64 // the field redone of the log's hash, in ms: see unite
 }
 
 // batchesOf groups the copies of one kind by their logs, in the order of drafts. It
@@ -246,7 +246,8 @@ func (b *batch) settleTransaction() error {
 // allow to write.
 const refusedRole = "role"
 
-// shortened stands there for an entry that may have been removed from the log.
+// shortened is what append.lua answers for an entry that may have been removed from the
+// log.
 const shortened = "gone"
 
 func (b *batch) settleScript() error {
@@ -332,8 +333,8 @@ func (b *batch) grown() bool {
 	return first > 0 && (first-1)/trimEvery != last/trimEvery
 }
 
-// tight reports whether so many messages wait in the inbox that append.lua must decide if
-// it has places for the batch.
+// tight reports whether append.lua must decide if the inbox has places for the batch,
+// because many messages wait there.
 func (s *Store) tight(b *batch) bool {
 	if !s.bounded(b.log) || b.which == ownCopy {
 		return false

@@ -85,8 +85,8 @@ func (s *Store) permitted(ctx context.Context, changes []Change, answers []Chang
 }
 
 // change carries out the changes whose indices are in todo. If another intent had to be
-// carried out before a change, change did not try that one. It returns its index in
-// blocked, and the caller tries it again.
+// carried out before a change, that change is not tried. The result blocked has its
+// index, and the caller tries the change again.
 func (s *Store) change(ctx context.Context, changes []Change, answers []Changed, todo []int) (blocked []int) {
 	if len(todo) == 0 {
 		return nil

@@ -75,7 +75,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check returns an error if the settings would let no session be opened.
+// check returns an error if no session could be opened with the settings.
 func (c Config) check() error {
 	if c.Devices < 1 {
 		return fmt.Errorf("a user cannot have %d devices", c.Devices)

@@ -25,7 +25,7 @@ const (
 // If tidy fails, it logs that, and the next opening tries again. It adds the sessions
 // that it ends to answers. The op ops[j] belongs to the opening openings[of[j]].
 func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, ops []*op.Op, of []int) {
-	var todo []int // openings
+	var todo []int // indices of openings
 	for j, o := range ops {
 		if o.Err == nil && op.Text(o.Reply[12]) == "1" {
 			todo = append(todo, of[j])
@@ -54,8 +54,8 @@ func (s *Store) tidy(ctx context.Context, openings []Opening, answers []Opened, 
 }
 
 // Cursors returns the cursors of each of a user's devices, one position per log. It
-// leaves out devices that never acknowledged anything. Those under the empty name belong
-// to forgotten devices. Config.Devices bounds the size of the answer.
+// leaves out devices that never acknowledged anything. The cursors under the empty name
+// belong to forgotten devices. Config.Devices bounds the size of the answer.
 func (s *Store) Cursors(ctx context.Context, user int64) (map[string][]proto.Position, error) {
 	o := logref.Ref{User: user}.HashScript(cursorsScript, s.devices)
 	o.Write = false

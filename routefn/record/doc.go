@@ -172,8 +172,8 @@
 //	                        and refresh.lua
 //	  imported              when something was last imported behind other entries, in ms by its server's clock; import.lua,
 //	                        read by append.lua
-//	  redone                the time of the latest first claim whose message a repetition has appended, in ms; append.lua,
-//	                        read by Append
+//	  redone                when an id was first claimed whose message a repetition has appended: the latest such time, in
+//	                        ms; append.lua, read by Append
 //	  import                inbox of an earlier version: where the listing of its devices goes on; open.lua, tidy.lua
 //	  last                  inbox: node of the user's last session; open.lua, read by IssueNumber
 //	  groups                inbox: the user's groups, one id a line; settle.lua, enlist.lua, read by Groups, ack.lua, open.lua
@@ -345,8 +345,8 @@
 //	a log is shortened                 the own copy decides. Without one, ErrForgotten says that nobody knows
 //	ids are forgotten                  a request with the time of its first try gets ErrForgotten, and another is new
 //
-// A first try of a node is not stored later than 5 s after its sending (firstTryLife). If
-// somebody joined the group meanwhile, it is searched for: they are shown nothing older.
+// A first try is stored at most 5 s after a node has sent it (firstTryLife). If somebody
+// joined the group in between, append.lua searches for it first: they may see nothing older.
 //
 // # Replicas
 //

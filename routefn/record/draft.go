@@ -22,13 +22,14 @@ const (
 	copies
 )
 
-// lookBack is how far back a message is searched for that is marked Again and whose id is
+// lookBack is how far back a message is searched for if it is marked Again and its id is
 // not known. Its first try may have been stored although its id was not. A script takes
 // 0.5 us for each entry that it reads.
 const lookBack = 5 * time.Minute
 
 // apart is by how many ms the entry of a message may be older than the claim of its id.
-// Both have the time of the route that stored it, and clocks of routes differ a little.
+// Each of them has the time of the route that wrote it, and clocks of routes differ a
+// little.
 const apart = 10_000
 
 // draft is a message that is being stored in its logs.
@@ -44,7 +45,7 @@ type draft struct {
 	look     bool // it is searched for before it is stored: it is marked Again, or its id is known
 	repeated bool // the message was found in a log
 
-	made  int64        // time of the claim, as at was first
+	made  int64        // time of the claim: the first value of at
 	claim *dedup.Claim // of its id, at the index place; nil: there is none
 	place int
 	had   int64 // when its id was claimed before, in ms; zero: it was not known

@@ -96,9 +96,9 @@ func (s *Store) fill(ctx context.Context, group, creator int64, members []Accoun
 }
 
 // fillKey returns the key of the entry by which FillGroup makes a user a member, at the
-// time now. The key has the group, because clients take two entries with one key for the
-// same entry, in all groups of a user. It has the time, because a group that has ended
-// may be made again under its id.
+// time now. The key has the group, because clients treat two entries with one key as the
+// same entry, even in different groups. It has the time, because a group that has ended
+// may be made again under the same id.
 func fillKey(user, group, now int64) string {
 	return proto.Key(user, fmt.Sprintf("fill-%d-%d", group, now))
 }
@@ -207,7 +207,7 @@ func (s *Store) leaveErased(ctx context.Context, c Change, a *Changed) bool {
 }
 
 // endFilling removes the record that a group is being filled. If that fails, the next
-// sweep of the group finds nothing to do but that.
+// sweep of the group removes it.
 func (s *Store) endFilling(ctx context.Context, group int64) {
 	hash := logref.Ref{Group: group}.Hash()
 	s.Run(ctx, "settle", op.Write(hash, []any{"hdel", hash, "filling"}))

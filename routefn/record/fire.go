@@ -11,7 +11,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/queue"
 )
 
-// Shards does for delayed messages what Due does for other jobs.
+// Shards returns the shards in which delayed messages are due, and the time until the
+// next one is due: see Due.
 func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err error) {
 	return s.Due(ctx, queue.Messages)
 }

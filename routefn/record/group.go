@@ -88,11 +88,10 @@ func (g NewGroup) check() error {
 	return op.CheckNames(g.Name)
 }
 
-// id returns the id of the group. If that id belongs to another group, the next try
-// gives another id. An id is computed from the request, so a repetition finds the group
-// without any record of requests. Ids are spread over all numbers, because any user who
-// knows an id may join. The parameter seal is one of
-// the group's seals.
+// id returns the id of the group. If that id belongs to another group, the next try gives
+// another id. An id is computed from the request, so a repetition finds the group without
+// any record of requests. Ids are spread over all numbers, because any user who knows an
+// id may join. The parameter seal is one of the group's seals. the group's seals.
 func (g NewGroup) id(seal string, try int) int64 {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %d%s", g.Creator, g.ID, try, seal))
 	const first = proto.Everyone + 1

@@ -104,10 +104,10 @@ type ImportedCursor struct {
 }
 
 // ImportCursor gives a device the cursor that it has elsewhere. It returns false if the
-// device has one here that is not before it. It searches the latest 1,000 entries of the
-// log. The error is ErrInvalid if none has the key, or if the user has too many devices. It
-// is ErrNoUser, ErrNotMember, ErrUnavailable or ErrUnknown otherwise. A repetition is
-// harmless.
+// device has a cursor here that is not before the imported one. It searches the latest
+// 1,000 entries of the log for the key. The error is ErrInvalid if no entry has the key,
+// or if the user has too many devices. Further errors are ErrNoUser, ErrNotMember,
+// ErrUnavailable and ErrUnknown. A repetition is harmless.
 func (s *Store) ImportCursor(ctx context.Context, c ImportedCursor) (bool, error) {
 	given, err := s.importCursor(ctx, c)
 	if err != nil {

@@ -54,7 +54,7 @@ type budget struct {
 	owed int   // messages that were stored and are not added yet; below zero if too many were added
 }
 
-// cost is what first tries of one sender take from its budget of messages.
+// cost is what the first tries of one sender take from the sender's budget of messages.
 type cost struct {
 	from   int64
 	drafts []*draft
@@ -191,8 +191,8 @@ func (c *cost) mayOwe() int {
 	return max(1, min(mostOwed, c.rate.Burst/16))
 }
 
-// surplus returns what must be given back to the budget, in us: the cost of some
-// messages, whose number is back, and the time that another route had added already.
+// surplus returns what must be given back to the budget, in us: the cost of as many
+// messages as back says, and the time that another route had added already.
 func (c *cost) surplus(back int) int64 {
 	every := c.rate.Every.Microseconds()
 	before := op.Integer(c.op.Reply[0]) - int64(c.count)*every - c.lag

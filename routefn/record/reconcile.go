@@ -24,9 +24,9 @@ const reconcileChunk = 64
 //
 // The verdicts are these. DISPLACED: the number of the connection is closed, a higher
 // number of the device is live, the same number is live at another node, or the device
-// was forgotten. UNKNOWN: the store does not have the connection as live, although it
-// should be. Its number is above all numbers of the device in the store, or the store has
-// it with another boot. GROUPS: the user's list of groups in the store differs from the
+// was forgotten. UNKNOWN: the connection should be live in the store, and is not. Its
+// number is above all numbers of the device in the store, or the store has that number
+// with another boot. GROUPS: the user's list of groups in the store differs from the
 // node's, or the user's joining or leaving is unfinished. BEHIND: the user's inbox does
 // not end at the node's position.
 func (s *Store) Reconcile(ctx context.Context, held []Held, node string, boot uint64) ([]Difference, error) {

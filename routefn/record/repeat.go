@@ -13,11 +13,11 @@ import (
 	"github.com/cim-go/cim/routefn/record/pass"
 )
 
-// firstTryLife is for how long a first try may be stored after a node has sent it, in ms.
-// A node gives up a request after 3 s and sends it again with every message marked Again.
-// So a first try that comes later is from a route that was paused, and its message may be
-// stored already. It would be stored twice, perhaps after the joining of a user who must
-// not see it.
+// A first try may be stored for firstTryLife ms after a node has sent it. A node gives up
+// a request after 3 s and sends it again with every message marked Again. So a first try
+// that comes later was held up in a route that was paused, and a repetition may have
+// stored its message already. Storing the first try, too, could show the message to a
+// user who joined in between and must not see it.
 //
 // In the log of a group, append.lua also compares with the clock of the group's server.
 // In a Cluster that clock may differ from the store's by more than firstTryLife. Then
@@ -48,8 +48,9 @@ func refuseLate(drafts []*draft, now int64) {
 	}
 }
 
-// claim has ids of one sender that are claimed: before their messages are stored, or with
-// messages whose ids are new as far as anybody knows.
+// claim has ids of one sender that are being claimed. Ids that are new as far as anybody
+// knows are claimed in the pipeline that stores their messages. Other ids are claimed
+// before that.
 type claim struct {
 	from    int64
 	drafts  []*draft
@@ -238,9 +239,10 @@ func (d *draft) repeats(encoded []byte) bool {
 	return len(encoded) == 0 || err != nil || d.same(e)
 }
 
-// notes returns claims that are sent together with first tries, ahead of them. Nobody waits
-// for their answers before the messages are stored. So a first try costs no further round
-// trip. If such an id is known already, its message may stand twice then: see unite.
+// notes returns claims that are sent together with first tries, ahead of them. Nobody
+// waits for their answers before the messages are stored. So a first try costs no further
+// round trip. If such an id is known already, its message may stand in a log twice: see
+// unite.
 func (s *Store) notes(drafts []*draft, now int64) (claims []*claim, ops []*op.Op) {
 	claims = s.claimsOf(drafts, now, true, func(d *draft) bool { return !d.claims() })
 	for _, c := range claims {
@@ -261,10 +263,11 @@ func (s *Store) noted(ctx context.Context, claims []*claim, now int64) {
 	}
 }
 
-// keepClaims corrects the claims of drafts that were settled. The ids of those that were
-// refused for good, or for a rate, stand for nothing and are released. If that fails, they
-// expire. For the others, a claim must have the time of the entry, so that a search finds
-// it. errOf returns the error of the draft with the index i.
+// keepClaims corrects the claims of drafts that were settled. If a draft was refused for
+// good, or for a rate, its id stands for nothing and is released. If the release fails,
+// the id expires. For any other draft, the claim must have the time of the entry, so that
+// a search finds the entry. The function errOf returns the error of the draft with the
+// index i.
 func (s *Store) keepClaims(ctx context.Context, drafts []*draft, errOf func(i int) error) {
 	var ops []*op.Op
 	for i, d := range drafts {

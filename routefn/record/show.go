@@ -34,8 +34,9 @@ type showing struct {
 //
 // Entries that are known to be replicated need no check. For the others, show sends a
 // script to the log's master (stand.lua). The script searches for the entries once more,
-// at the same positions, and writes something. It shares one WAIT with all ops that go to
-// that master at the time. So it does not matter from which server the entries were read.
+// at the same positions. So it does not matter from which server the entries were read.
+// The script also writes something, and shares one WAIT with all ops that go to that
+// master at the time.
 func (s *Store) show(ctx context.Context, list []showing) []error {
 	errs := make([]error, len(list))
 	if !s.Replicates() {

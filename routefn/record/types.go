@@ -71,7 +71,7 @@ type Issued struct {
 // Opening is a request to make a number the live session of a device.
 type Opening struct {
 	User      int64
-	Number    int64 // zero: a CIM connection, for which a number is issued
+	Number    int64 // zero: the client speaks CIM's own protocol, and a number is issued now
 	Displaces int64 // the opening may displace a live session with this number or a lower one; -1: any; 0: none
 	Session         // Device, Node, Boot and Addr are used, and Number is not
 

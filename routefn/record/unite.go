@@ -7,9 +7,10 @@ import (
 )
 
 // unite looks once more at messages that a first try has stored and that may stand twice.
-// Another route may have stored a repetition before: it has claimed the id first, or has left
-// the mark redone. In each log the earlier entry counts, and the later one loses its text.
-// Its place stays.
+// Another route may have stored a repetition of such a message earlier. That route has
+// claimed the id first, or has set the field redone of the log's hash. redone is the time
+// of the first claim of an id whose message a repetition has appended. In each log the
+// earlier entry counts. The later one keeps its place and loses its text.
 func (s *Store) unite(ctx context.Context, batches []*batch) {
 	var ops []*op.Op
 	var of []*batch
@@ -34,8 +35,8 @@ func (b *batch) doubtful() bool {
 	return false
 }
 
-// united takes over the answer of append.lua about entries that may stand twice. If there is
-// none, the outcome is not known.
+// united sets the copies of the drafts from the answer of append.lua about entries that
+// may stand twice. Without an answer, the outcome is not known.
 func (b *batch) united(o *op.Op) {
 	for i, d := range b.drafts {
 		c, err := d.copy[b.which], o.Err

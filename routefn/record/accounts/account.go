@@ -85,8 +85,8 @@ type storedAccount struct {
 	Erased     bool   `json:"erased,omitempty"` // the account is being erased, see Condemn
 }
 
-// parse returns the account with the name. The value is that of the name's key. The error
-// is ErrErased if the account is being erased.
+// parse returns the account of a name. The parameter value is what the name's key holds.
+// The error is ErrErased if the account is being erased.
 func parse(name, value string) (Account, error) {
 	var acc storedAccount
 	if err := json.Unmarshal([]byte(value), &acc); err != nil {
@@ -116,7 +116,7 @@ func (s *Accounts) AccountByID(ctx context.Context, user int64) (Account, error)
 
 // AccountsByID does what AccountByID does for many users, with one error each. It takes
 // two round trips. The first one reads the name of each id. The second one reads the
-// accounts of these names. Their ids must be the requested ones.
+// accounts of these names. If such an account has another id, the error is ErrNoUser.
 func (s *Accounts) AccountsByID(ctx context.Context, users []int64) ([]Account, []error) {
 	keys := make([]string, len(users))
 	for i, user := range users {

@@ -172,8 +172,8 @@ func (s *Accounts) makeAccounts(ctx context.Context, accounts []Account, answers
 	s.logs.MakeInboxes(ctx, users, false)
 }
 
-// setAll sets one key for each index in todo, unless the key exists. entry returns the
-// key and its value. It returns the indices for which the store answered.
+// setAll sets one key for each index in todo, unless the key exists. The function entry
+// returns the key and its value. The result has the indices for which the store answered.
 func (s *Accounts) setAll(ctx context.Context, answers []ImportedAccount, todo []int, entry func(i int) (key string, value any, err error)) (done []int) {
 	var ops []*op.Op
 	var of []int

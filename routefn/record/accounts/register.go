@@ -47,9 +47,9 @@ func (s *Accounts) Register(ctx context.Context, name, credential string) (acc A
 }
 
 // Adopt makes an account with a given id and name. The account existed in CIM, or here
-// before the store lost it. If again is set, it existed here, and its devices get
-// Opening.Start. Adopt returns ErrNameTaken if the id or the name belongs to another
-// account, and nil if the account exists already.
+// before the store lost it. If again is set, it existed here, and the user's devices read
+// everyone's log from its first entry (see Opening.Start). Adopt returns ErrNameTaken if
+// the id or the name belongs to another account, and nil if the account exists already.
 func (s *Accounts) Adopt(ctx context.Context, user int64, name string, again bool) error {
 	key := idKey(user)
 	set := op.Write(key, []any{"set", key, name, "nx"})
@@ -77,9 +77,9 @@ func (s *Accounts) Adopt(ctx context.Context, user int64, name string, again boo
 }
 
 // claimName commits an account whose id is reserved, and makes its log. It returns the
-// account that has the name then. If another caller was faster, that is another
-// account, and the reserved id stays unused. If again is set, the account existed here
-// before.
+// account that has the name. If another caller has taken the name first, that is the
+// other caller's account, and the reserved id stays unused. If again is set, the account
+// existed here before.
 func (s *Accounts) claimName(ctx context.Context, acc Account, again bool) (Account, error) {
 	value, err := json.Marshal(storedAccount{User: acc.User, Credential: acc.Credential})
 	if err != nil {

@@ -93,10 +93,10 @@ func (a Address) at(key string) []any {
 	return digests
 }
 
-// Try returns the account for which somebody shows a password. It counts the password
-// as a wrong one, before it is compared. So the limits hold for any number of routes
-// that compare at the same time. An account that does not exist is counted in the same
-// way and in as many steps. If the account knows the address, only Trying.Known counts.
+// Try returns the account for which somebody shows a password. It counts the password as
+// a wrong one, before it is compared. So the limits hold for any number of routes that
+// compare at the same time. A name without an account is counted in the same way, and in
+// the same number of steps. If the account knows the address, only Trying.Known counts.
 //
 // The only error is ErrUnavailable. Even then the password may have been counted.
 func (s *Accounts) Try(ctx context.Context, q Trying) (*Tried, error) {
@@ -152,16 +152,16 @@ func (t *Tried) learn(read, try, count *op.Op) error {
 	return nil
 }
 
-// Settle undoes the count of a try's password as wrong, because the password was right,
-// or was never compared. If right is set, the account knows the address from now on. The
-// end of ctx does not stop Settle. It reports no failure. If it fails, the password
-// counts as a wrong one.
+// Settle takes back that a try was counted as a wrong password, because the password was
+// right or was never compared. If right is set, the account knows the address from now
+// on. The end of ctx does not stop Settle. It reports no failure. If it fails, the
+// password counts as a wrong one.
 func (s *Accounts) Settle(ctx context.Context, t *Tried, right bool) {
 	s.db.Run(context.WithoutCancel(ctx), "tried", t.SettleOps(right)...)
 }
 
-// settle returns the ops that settle a try. If it is called again, it returns none. t may
-// be nil.
+// SettleOps returns the ops that settle a try. If it is called again, it returns none. t
+// may be nil.
 func (t *Tried) SettleOps(right bool) []*op.Op {
 	if t == nil || t.settled {
 		return nil

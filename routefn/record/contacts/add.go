@@ -14,12 +14,13 @@ import (
 // choosyChunk is how many of the keys choosy one command reads.
 const choosyChunk = 500
 
-// MayAdd returns which users the user by may add to groups. For each of users, the result
-// is nil, ErrInvite, ErrBlocked or ErrUnavailable. On one server it takes three commands,
-// and one more for each user who blocks others or has said who may add them.
+// MayAdd returns whom a user may add to groups. The parameter by is that user. For each
+// of users, the result is nil, ErrInvite, ErrBlocked or ErrUnavailable. On one server it
+// takes three commands, and one more for each user who blocks others or has said who may
+// add them.
 //
-// If the rules, and not a user's own choice, ask for a contact, MayAdd looks in the
-// relations of the user by. Two users who are contacts both have that in their relations.
+// If a user has not chosen, and the rules ask for a contact, MayAdd looks in the
+// relations of the user who adds. Two contacts have each other in their relations.
 func (s *Contacts) MayAdd(ctx context.Context, by int64, users []int64) []error {
 	errs := make([]error, len(users))
 	choosy, failed := s.choosyOf(ctx, users)

@@ -2,8 +2,9 @@ package dedup
 
 import "github.com/cim-go/cim/routefn/record/op"
 
-// Claim has ids of one sender that are being claimed. The caller sends its op, and if First
-// says so, the op of Second. Then Had and Fresh have the result.
+// Claim claims ids of one sender. The caller sends the op of Make, and then the op of
+// First, unless that is nil. Then it calls Second. After that, Had and Fresh have the
+// result.
 type Claim struct {
 	Op *op.Op
 
@@ -16,12 +17,12 @@ type Claim struct {
 	others []string
 	second *op.Op
 	sized  bool // Op also asks how many ids there are
-	oldest bool // Op also asks what is the oldest that is remembered
+	oldest bool // Op also asks for the result of Oldest
 }
 
-// Claim returns a claim of ids at the time now, in ms by the store's clock. If the parameter
-// note is set, it does not look for the ids in other generations than the present one. That is
-// for ids which are new as far as anybody knows.
+// Claim returns a claim of ids at the time now, in ms by the store's clock. If the
+// parameter note is set, it looks for the ids in the present generation only. That is
+// enough for ids that are new as far as anybody knows.
 func (x *Index) Claim(user, now int64, note bool) *Claim {
 	c := &Claim{index: x, user: user, now: now}
 	if !note {
@@ -40,13 +41,13 @@ func (c *Claim) AskOldest() { c.oldest = len(c.others) > 0 }
 
 func (c *Claim) current() string { return key(c.user, c.now/c.index.keep) }
 
-// Make makes the op. All its steps are one transaction, so that no hash replaces another in
-// between.
+// Make makes the op of the claim. All steps of the op are one transaction, so that Rotate
+// cannot replace a hash in between.
 func (c *Claim) Make() *op.Op {
 	steps := make([][]any, 0, len(c.fields)+len(c.others)+3)
 	for i, field := range c.fields {
 		steps = append(steps, []any{"hsetnx", c.current(), field, c.uses[i].encode()})
-		c.sized = c.sized || field[0] < 4 // each 64th is enough
+		c.sized = c.sized || field[0] < 4 // one claim in 64 is enough to notice a full generation
 	}
 	for _, other := range c.others {
 		steps = append(steps, c.read(other))
@@ -72,9 +73,10 @@ func (c *Claim) read(from string) []any {
 	return step
 }
 
-// First reads the answer of the op. It returns the op that must be sent next because some of
-// the ids are known, or nil. That op also puts what a known id stood for into the present
-// generation, where the claim may have put something else.
+// First reads the answer of the op of Make. If some of the ids were known, it returns the
+// op that must be sent next, and otherwise nil. That op reads what they stand for in the
+// present generation. If an older generation has an id, the claim has written a new use
+// for it, and the op puts the old use back.
 func (c *Claim) First() *op.Op {
 	c.index.expiring.Put(c.user, c.now/c.index.keep)
 	c.had = make([]Use, len(c.fields))
@@ -109,7 +111,7 @@ func (c *Claim) Second() {
 	}
 	values, _ := c.second.Reply[0].([]any)
 	for i := range c.fields {
-		if i < len(values) && c.taken(i) { // otherwise it has this claim
+		if i < len(values) && c.taken(i) { // otherwise the value is that of this claim
 			c.note(i, op.Text(values[i]))
 		}
 	}
@@ -157,8 +159,8 @@ func (c *Claim) Release(i int) *op.Op {
 	}
 }
 
-// Move returns the op that notes that the message of the id i was stored at another time than
-// that of its first claim, because that claim came to nothing.
+// For the id i, Move returns the op that changes the time of its claim. It is for an id
+// whose first claim came to nothing, and whose message was stored at another time.
 func (c *Claim) Move(i int, at int64) *op.Op {
 	moved := c.uses[i]
 	moved.At = at

@@ -5,10 +5,10 @@
 //	ids are claimed, and released      claim.go; lua/release.lua
 //	one hash replaces the other        dedup.go; lua/rotate.lua
 //
-// An id is claimed in the slot of its sender, before its message is appended to any log. The
-// log may be in another slot. So a claim says that the message may be in its log, and never
-// that it is. A missing claim says that it is not. Package record has the table of all
-// interleavings, and does the rest.
+// An id is claimed in the slot of its sender, before its message is appended to any log.
+// The log may be in another slot. So if an id is claimed, its message may be in its log,
+// or not. If an id is not claimed, its message is in no log. Package record has the table
+// of all interleavings, and does the rest.
 //
 // # Two hashes
 //
@@ -17,12 +17,13 @@
 // the generation before is read with each claim. So an id is remembered for one generation at
 // least, and for two at most. Then its hash expires as a whole.
 //
-// Near the end of a generation, the clock of another route may be in the next one already. So
-// the hash of that one is read, too.
+// Near the end of a generation, the clock of another route may be in the next one
+// already. So the hash of the next one is read, too.
 //
-// A field is a part of a hash of the id. Its value has 8 bytes of a hash of the receiver and
-// the text, and 6 bytes of the ms when the id was claimed, or its message was stored. So both
-// are as long as Redis stores without a further size class.
+// A field has 12 bytes of a digest of the id. Its value has 8 bytes of a digest of the
+// receiver and the text. Then come 6 bytes with the time in ms when the id was claimed,
+// or its message was stored. If either were longer, Redis would take more memory for each
+// entry.
 //
 // An id takes 20 to 40 bytes while its hash is small, and 55 to 70 in a large one. Each hash
 // takes some 200 bytes more.
@@ -53,18 +54,18 @@ var (
 const (
 	// apart is by how much the clocks of two routes may differ, in ms.
 	apart = 60_000
-	// fieldSize is the size of the hash of an id. An account with 200,000 ids has two of
-	// the same hash with a probability of 10^-19.
+	// fieldSize is the length of a field in bytes: the first bytes of a digest of an id.
+	// Two of 200,000 ids have the same field with a probability of 10^-19.
 	fieldSize = 12
-	// begun is the field with the time in ms when a generation began that replaced a full
-	// one. No hash of an id is so short.
+	// begun is a field of a generation that has replaced a full one: the time in ms when
+	// it began. The fields of ids are longer.
 	begun = "begun"
 )
 
 // Config says how long ids are remembered. All routes must have the same Keep.
 type Config struct {
-	Keep time.Duration // for how long at least; zero: 24 h. At least two minutes
-	Most int           // how many ids of one sender at least; zero: 100,000
+	Keep time.Duration // the least time for which an id is remembered; zero: 24 h. It must be two minutes or more
+	Most int           // the least number of ids of one sender that are remembered; zero: 100,000
 }
 
 // Check returns an error for a Keep that is too short for two generations.
@@ -80,7 +81,7 @@ type Index struct {
 	keep int64 // ms
 	most int
 
-	// expiring has the latest generation of each sender whose hash is known to expire.
+	// expiring has, for each sender, the latest generation whose hash is known to expire.
 	expiring recent.Cache[int64, int64]
 }
 
@@ -124,7 +125,7 @@ func fieldOf(id string) string {
 	return string(sum[:fieldSize])
 }
 
-// key returns the key of a sender's ids of a generation.
+// key returns the key of the hash with a sender's ids of one generation.
 func key(user, generation int64) string {
 	return logref.Ref{User: user}.Key("ids:" + strconv.FormatInt(generation, 10))
 }
@@ -135,8 +136,8 @@ func (x *Index) Keys(user, now int64) []string {
 	return []string{key(user, g-1), key(user, g), key(user, g+1)}
 }
 
-// others returns the keys of the generations in which ids may be that the present one does
-// not have.
+// others returns the keys of all generations but the present one that may have ids of the
+// sender.
 func (x *Index) others(user, now int64) []string {
 	g := now / x.keep
 	if x.keep-now%x.keep < apart {

@@ -10,8 +10,8 @@ import (
 )
 
 // longestPast is how far in the past the time of a delayed message may be. Such a message
-// is due at once. So Schedule takes a repetition that comes late. But it refuses a time
-// that is given in seconds instead of ms, which would be in January 1970.
+// is due at once. So Schedule accepts a repetition that comes late. But it refuses a time
+// in seconds that was given by mistake. Read as ms, that time lies in January 1970.
 const longestPast = 24 * time.Hour
 
 // Schedule keeps a message, unless the sender has scheduled a message with the same id.

@@ -18,10 +18,11 @@
 -- the later write also has the earlier one.
 --
 -- Most first tries are stored without a search, by a transaction or by this script. So a
--- route that is paused with one may store it after another route has stored the repetition.
--- A repetition that is appended here leaves a mark in the field redone: the time of the
--- first claim of its id. A first try with an earlier claim, or with the same, is searched
--- for. If a transaction has stored it, this script takes the text of the later entry.
+-- route that is paused with one may store it after another route has stored the
+-- repetition. A repetition that is appended here leaves a mark in the field redone: the
+-- time of the first claim of its id. A first try with an earlier claim, or with the same,
+-- is searched for. If a transaction has stored it, this script removes the text of the
+-- later entry.
 --
 -- A full inbox takes no message of others: see room.lua. An inbox takes no message that
 -- its owner does not want: see guard.lua. A transaction cannot check that, and may have
@@ -40,7 +41,8 @@
 -- ARGV[6] '1' if the sender must be a member
 -- ARGV[7] to ARGV[10] the rates of the group and of a member: see rates.lua
 -- ARGV[11] owner of the inbox, whose consent counts, or ''
--- ARGV[12] the latest first claim of the ids that are known to be used, in ms, or 0
+-- ARGV[12] when the ids that are known to be used were first claimed: the latest of these
+-- times, in ms, or 0
 -- ARGV[13] the time of the first tries, and of their claims, in ms
 -- ARGV[14] to ARGV[17] of an inbox that can be full: the places of all, of one
 -- sender and of strangers, for how many ms counts are kept
@@ -56,9 +58,10 @@
 -- entries of an inbox wait at most, the length of the list or 0 if it was not needed, the
 -- guard of an inbox or '', then
 -- three values for each entry: number, key of the entry before it, the entry that was
--- found or ''}. The number of a refused entry is zero. If a rate is used up, the ms after
--- which to come again stand in place of the key. If the role is the reason, 'role' does. If
--- the owner is, 'blocked' or 'contacts' does. If the log was shortened, 'gone' does.
+-- found or ''}. The number of a refused entry is zero, and the reason stands in place of
+-- the key: the ms after which to come again if a rate is used up, 'role' if the sender's
+-- role forbids it, 'blocked' or 'contacts' if the owner does not take it, or 'gone' if the
+-- log was shortened.
 -- Each field is searched for in the hash, so only those that are needed are read.
 local bounded, owner = KEYS[4] ~= nil, ARGV[11]
 local group = KEYS[3] ~= nil and not bounded

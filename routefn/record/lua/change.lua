@@ -14,13 +14,13 @@
 -- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members, KEYS[4]
 -- its leases
 -- ARGV[1] user; ARGV[2] 'join', 'leave', 'once', which joins a user who never joined
--- before, or 'refuse', which only records the version; ARGV[3] version of the intent; ARGV[4] the user's name; ARGV[5] the entry as
--- stored; ARGV[6] the version of the roles by which the change was judged, or '' if the
--- user requested it
--- Answers {'nolog'}, {'removed'}, {'left'}, {'changed'}, {'refused', '1' if the user belongs or
--- '0'}, or {'ok', '1' if the user belongs now or '0', number
--- of the entry or 0, epoch, key of the entry before it, leases of nodes, the server's
--- clock in ms, how many members the group has now}.
+-- before, or 'refuse', which only records the version; ARGV[3] version of the intent;
+-- ARGV[4] the user's name; ARGV[5] the entry as stored; ARGV[6] the version of the roles
+-- by which the change was judged, or '' if the user requested it
+-- Answers {'nolog'}, {'removed'}, {'left'}, {'changed'}, {'refused', '1' if the user
+-- belongs or '0'}, or {'ok', '1' if the user belongs now or '0', number of the entry or
+-- 0, epoch, key of the entry before it, leases of nodes, the server's clock in ms, how
+-- many members the group has now}.
 local field = 'm:' .. ARGV[1]
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'nodes', field, 'rights', 'owner', 'creator', 'officers')

@@ -4,10 +4,11 @@
 --
 -- KEYS[1] list, KEYS[2] hash of the group's log; KEYS[3] its leases: they get a field
 -- that is no lease, so that the key exists, see NoNode in package rows; KEYS[4] creator
--- and request of a group with this id that has ended ARGV[1] a new epoch, ARGV[2] the
--- genesis entry as stored, ARGV[3] the group's name, which may be empty, ARGV[4] its
--- creator, ARGV[5] the request's id Answers {'ok'}, {'taken'} if the id is another
--- group's, or {'ended'} if the same request made a group that has ended.
+-- and request of a group with this id that has ended
+-- ARGV[1] a new epoch, ARGV[2] the genesis entry as stored, ARGV[3] the group's name,
+-- which may be empty, ARGV[4] its creator, ARGV[5] the request's id
+-- Answers {'ok'}, {'taken'} if the id is another group's, or {'ended'} if the same
+-- request made a group that has ended.
 local made = redis.call('HMGET', KEYS[2], 'creator', 'request')
 if made[1] == ARGV[4] and made[2] == ARGV[5] then
   redis.call('HSET', KEYS[2], 'creator', ARGV[4])

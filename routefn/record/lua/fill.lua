@@ -6,10 +6,10 @@
 -- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members, KEYS[4] its
 -- leases
 -- ARGV[1] the creator; then three values for each user: id, name, the entry as stored
--- Answers {'nolog'}, {'other'} if the creator is not its owner or has left it, or {'ok', epoch, number
--- before the first new entry, key of that entry, leases of nodes, the server's clock in
--- ms, then for each user: '2' for a new member, '1' for one who belonged before, '0' for
--- one who has left}.
+-- Answers {'nolog'}, {'other'} if the creator is not its owner or has left it, or {'ok',
+-- epoch, number before the first new entry, key of that entry, leases of nodes, the
+-- server's clock in ms, then for each user: '2' for a new member, '1' for one who
+-- belonged before, '0' for one who has left}.
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base', 'nodes', 'creator', 'owner', 'm:' .. ARGV[1])
 local last = redis.call('LINDEX', KEYS[1], -1)
 if not last or not head[1] then return {'nolog'} end

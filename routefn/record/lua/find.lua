@@ -9,8 +9,8 @@ local function lookFrom(since, imported)
   return imported and tonumber(imported) + 60000 >= since and 0 or since
 end
 
--- Searches the entries at the places from first to last, counted from 1. Returns as find
--- does, and the chunk of entries that it has read.
+-- Searches the entries at the places from first to last, counted from 1. Returns what
+-- find returns, and then the chunk of entries that it has read.
 local function within(key, first, last)
   local chunk, n, tail = redis.call('LRANGE', KEYS[1], first - 1, last - 1), #key, string.byte(key, -1)
   for i = #chunk, 1, -1 do
@@ -46,8 +46,9 @@ local function find(key, length, since)
 end
 
 -- Does what find does, for an entry that was written after the time since, in ms, perhaps
--- very long ago, and most probably within a minute after that time. So if it is not among
--- the latest 1,000 entries, those of that minute are searched for it, and 64 before them.
+-- very long ago, and most probably within a minute after that time. So if the entry is
+-- not among the latest 1,000, the entries of that minute are searched, and 64 before
+-- them.
 local function findLong(key, length, since)
   local place, before, found, more = find(key, length, since)
   if not more then return place, before, found end

@@ -63,7 +63,7 @@ func (o *Op) enqueue(ctx context.Context, p *pipeline) {
 	case len(o.Steps) == 1:
 		p.add(ctx, o.Steps[0])
 	case !o.Write && !o.asking && len(o.cmds) == len(o.Steps)+2:
-		for _, cmd := range o.cmds { // these are the commands of an earlier use, and answers replace their values, but not an old error
+		for _, cmd := range o.cmds { // the commands of an earlier use are sent again; an answer replaces their values, but not their errors
 			cmd.SetErr(nil)
 			p.cmds = append(p.cmds, cmd)
 		}

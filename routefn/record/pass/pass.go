@@ -114,9 +114,9 @@ func (p *Pass) script(taken []charge) *op.Op {
 	return o
 }
 
-// Read returns an op that reads the user's budget of messages, and what the pass is judged
-// by. It costs the store a third of the script. If there is no pass, it reads the budget
-// alone.
+// Read returns an op that reads the user's budget of messages, and what decides whether
+// the pass is void. It costs the store a third of what the script costs. If there is no
+// pass, it reads the budget alone.
 func (p *Pass) Read(user int64) *op.Op {
 	hash := logref.Ref{User: user}.Hash()
 	if p == nil {
@@ -132,8 +132,9 @@ func BudgetIn(o *op.Op) string {
 	return cmp.Or(op.Text(fields[0]), "1")
 }
 
-// Sufficient reports whether an op of Read has read enough for Verdict. If a device without
-// cursors was logged out, the script must look whether this one has cursors.
+// Sufficient reports whether an op of Read has read enough for Verdict. It returns false
+// if any device without cursors was logged out. Then the script must look whether the
+// pass's own device has cursors.
 func Sufficient(o *op.Op) bool {
 	out, _ := o.Reply[0].([]any)
 	return len(out) == 3 && (out[1] != nil || out[2] == nil)

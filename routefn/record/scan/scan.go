@@ -22,9 +22,8 @@ import (
 // to list that many keys.
 const Count = 1000
 
-// IDs returns the ids in all keys that consist of the text before, an id, and the text
-// after. Each is returned once, in ascending order. It takes eight bytes of memory per id.
-// The error is op.ErrUnavailable.
+// IDs returns the ids in all keys of the form before + id + after, each once and in
+// ascending order. It takes eight bytes of memory per id. The error is op.ErrUnavailable.
 func IDs(ctx context.Context, t servers.Topology, before, after string) ([]int64, error) {
 	pattern := before + "*" + after
 	var mu sync.Mutex
@@ -53,8 +52,8 @@ func IDs(ctx context.Context, t servers.Topology, before, after string) ([]int64
 	return slices.Compact(ids), nil
 }
 
-// ID returns the positive number in a key. The key must consist of the text before, the
-// number, and the text after.
+// ID returns the positive number in a key of the form before + number + after. It returns
+// false if the key has another form.
 func ID(key, before, after string) (int64, bool) {
 	rest, ok := strings.CutPrefix(key, before)
 	digits, ok2 := strings.CutSuffix(rest, after)

@@ -146,8 +146,8 @@ func (e *endpoint) open(cfg Config) Topology {
 }
 
 // noPool keeps the library from making a second pool of connections to each server, only
-// for pipelines. This package sends only pipelines, so the usual pool would stay unused.
-// But Config.PoolSize and Config.MinIdle would set the size of the usual one.
+// for pipelines. This package sends only pipelines, so the first pool would stay unused.
+// But Config.PoolSize and Config.MinIdle set the size of the first pool.
 const noPool = -1
 
 func (e *endpoint) options(addr string, cfg Config, dial dialFunc) *redis.Options {

@@ -213,10 +213,10 @@ func (w *Watch) known(name string) []byte {
 	return nil
 }
 
-// If the sealing key has changed, again seals the keys anew. A failure does no harm,
-// because the next look tries again. If the sealing key has not changed, again leaves
-// boxes under other keys alone. They come from routes whose keys are changed before or
-// after those of this route.
+// The method again seals the keys anew if the sealing key has changed. A failure does no
+// harm, because the next look tries again. If the sealing key has not changed, boxes
+// under other sealing keys stay as they are. They come from routes whose sealing keys are
+// changed before or after that of this route.
 func (w *Watch) again(ctx context.Context, stale []any) {
 	first := w.vault.seal.First()
 	w.vault.mu.Lock()

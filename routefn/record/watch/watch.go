@@ -80,8 +80,8 @@ type fresh struct {
 // learn records a time (at) that a look has read from the store. The parameter asked is
 // when the look began, and now is the store's clock at that look. If the time differs
 // from that of the last look, it counts as recent, even if the store's clock was set
-// meanwhile. The first look has no last one to compare with. Then learn computes how long
-// ago the time was from now.
+// meanwhile. The first look has nothing to compare with. Then learn computes from the
+// argument now how long ago the time was.
 func (f *fresh) learn(at, now int64, first bool, asked time.Time) {
 	if at == 0 || at == f.at {
 		f.at = at

@@ -1,10 +1,10 @@
 -- Seals plain keys in place, or replaces the boxes of sealed keys. For the two forms, see
 -- key.lua.
 --
--- KEYS[1] the keys, KEYS[2] hash with their history ARGV[1] the plain key in KEYS[1], or
--- '' if KEYS[1] has none; then three values for each key: its plain form, or '' if it is
--- sealed already; its name; its box Answers {'ok', '1'}, or {'ok', '0'} without a change
--- if there are other plain keys.
+-- KEYS[1] the keys, KEYS[2] hash with their history
+-- ARGV[1] the plain key in KEYS[1], or '' if KEYS[1] has none; then three values for each
+-- key: its plain form, or '' if it is sealed already; its name; its box
+-- Answers {'ok', '1'}, or {'ok', '0'} without a change if there are other plain keys.
 local held = redis.pcall('GET', KEYS[1])
 if not held or type(held) == 'table' then held = '' end
 if held ~= ARGV[1] then return {'ok', '0'} end
