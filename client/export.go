@@ -60,6 +60,8 @@ func (c *Client) ExportPage(ctx context.Context, cursor string) (ExportPage, err
 	return page, nil
 }
 
+func (*ExportPage) accepts() string { return "" }
+
 // read reads an answer of a route. It refuses one that has neither a link to the next
 // page nor the last line: a proxy has removed the link.
 func (p *ExportPage) read(h http.Header, body []byte) error {

@@ -78,8 +78,10 @@ func (r *routes) call(ctx context.Context, method, path string, in, out any) err
 	return r.callAs(ctx, manner{}, method, path, in, out)
 }
 
-// reader is an answer that is not JSON, or has more than its body.
+// reader is an answer that need not be JSON, or has more than its body.
 type reader interface {
+	// accepts returns the content type that the request names, or an empty text.
+	accepts() string
 	read(h http.Header, body []byte) error
 }
 
@@ -154,6 +156,10 @@ func (r *routes) ask(ctx context.Context, m manner, method, url string, body []b
 	if token := r.credentials.bearer(); token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	own, reads := out.(reader)
+	if reads && own.accepts() != "" {
+		req.Header.Set("Accept", own.accepts())
+	}
 	resp, err := r.http.Do(req)
 	if err != nil {
 		return err
@@ -166,7 +172,7 @@ func (r *routes) ask(ctx context.Context, m manner, method, url string, body []b
 	if resp.StatusCode/100 != 2 {
 		return refusal(resp, answer)
 	}
-	if own, ok := out.(reader); ok {
+	if reads {
 		err = own.read(resp.Header, answer)
 	} else {
 		err = json.Unmarshal(answer, out)

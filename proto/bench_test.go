@@ -3,8 +3,11 @@ package proto
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 )
 
 // push is what most frames are: a private message with a text of 128 bytes.
@@ -107,4 +110,37 @@ func BenchmarkUnmarshalJSON(b *testing.B) {
 	for b.Loop() {
 		_ = f.UnmarshalJSON(text)
 	}
+}
+
+// BenchmarkReadPage reads a page of 500 messages, as a client does that comes back.
+func BenchmarkReadPage(b *testing.B) {
+	page := PulledMessages{Epoch: 7, Oldest: 1, Newest: Position{Epoch: 7, Number: 500}, Through: Position{Epoch: 7, Number: 500}}
+	for range 500 {
+		page.Messages = append(page.Messages, push().Message())
+	}
+	text, err := json.Marshal(page)
+	if err != nil {
+		b.Fatal(err)
+	}
+	bytes, err := proto.Marshal(page.Page())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("json", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			var got PulledMessages
+			_ = json.Unmarshal(text, &got)
+		}
+	})
+	b.Run("protobuf", func(b *testing.B) {
+		b.SetBytes(int64(len(bytes)))
+		b.ReportAllocs()
+		for b.Loop() {
+			var got Page
+			_ = proto.Unmarshal(bytes, &got)
+			_ = got.Pulled()
+		}
+	})
 }

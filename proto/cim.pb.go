@@ -433,6 +433,76 @@ func (x *Frame) GetNodePath() string {
 	return ""
 }
 
+// Page is a route's answer to a pull whose caller accepts protobuf. It says what
+// PulledMessages says in JSON.
+type Page struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Newest        *Mark                  `protobuf:"bytes,1,opt,name=newest,proto3" json:"newest,omitempty"`     // the end of the log
+	Through       *Mark                  `protobuf:"bytes,2,opt,name=through,proto3" json:"through,omitempty"`   // the last entry that was read, even if it is never shown
+	Oldest        int64                  `protobuf:"varint,3,opt,name=oldest,proto3" json:"oldest,omitempty"`    // number of the oldest entry in the log
+	Messages      []*Frame               `protobuf:"bytes,4,rep,name=messages,proto3" json:"messages,omitempty"` // as a node pushes them, oldest first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Page) Reset() {
+	*x = Page{}
+	mi := &file_cim_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Page) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Page) ProtoMessage() {}
+
+func (x *Page) ProtoReflect() protoreflect.Message {
+	mi := &file_cim_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Page.ProtoReflect.Descriptor instead.
+func (*Page) Descriptor() ([]byte, []int) {
+	return file_cim_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Page) GetNewest() *Mark {
+	if x != nil {
+		return x.Newest
+	}
+	return nil
+}
+
+func (x *Page) GetThrough() *Mark {
+	if x != nil {
+		return x.Through
+	}
+	return nil
+}
+
+func (x *Page) GetOldest() int64 {
+	if x != nil {
+		return x.Oldest
+	}
+	return 0
+}
+
+func (x *Page) GetMessages() []*Frame {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
 // Mark is a position in a log. A store that has lost the tail of a log uses its numbers
 // again. So a position also has the key of the entry.
 type Mark struct {
@@ -447,7 +517,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_cim_proto_msgTypes[1]
+	mi := &file_cim_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -459,7 +529,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_cim_proto_msgTypes[1]
+	mi := &file_cim_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -472,7 +542,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_cim_proto_rawDescGZIP(), []int{1}
+	return file_cim_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Mark) GetLog() int64 {
@@ -543,7 +613,13 @@ const file_cim_proto_rawDesc = "" +
 	"\tnode_path\x18' \x01(\tR\bnodePath\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"X\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8e\x01\n" +
+	"\x04Page\x12!\n" +
+	"\x06newest\x18\x01 \x01(\v2\t.cim.MarkR\x06newest\x12#\n" +
+	"\athrough\x18\x02 \x01(\v2\t.cim.MarkR\athrough\x12\x16\n" +
+	"\x06oldest\x18\x03 \x01(\x03R\x06oldest\x12&\n" +
+	"\bmessages\x18\x04 \x03(\v2\n" +
+	".cim.FrameR\bmessages\"X\n" +
 	"\x04Mark\x12\x10\n" +
 	"\x03log\x18\x01 \x01(\x03R\x03log\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x06R\x05epoch\x12\x16\n" +
@@ -584,26 +660,30 @@ func file_cim_proto_rawDescGZIP() []byte {
 }
 
 var file_cim_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cim_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_cim_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_cim_proto_goTypes = []any{
 	(Kind)(0),     // 0: cim.Kind
 	(Command)(0),  // 1: cim.Command
 	(*Frame)(nil), // 2: cim.Frame
-	(*Mark)(nil),  // 3: cim.Mark
-	nil,           // 4: cim.Frame.PropertiesEntry
+	(*Page)(nil),  // 3: cim.Page
+	(*Mark)(nil),  // 4: cim.Mark
+	nil,           // 5: cim.Frame.PropertiesEntry
 }
 var file_cim_proto_depIdxs = []int32{
 	1, // 0: cim.Frame.cmd:type_name -> cim.Command
-	4, // 1: cim.Frame.properties:type_name -> cim.Frame.PropertiesEntry
-	3, // 2: cim.Frame.at:type_name -> cim.Mark
-	3, // 3: cim.Frame.newest:type_name -> cim.Mark
-	3, // 4: cim.Frame.cursors:type_name -> cim.Mark
+	5, // 1: cim.Frame.properties:type_name -> cim.Frame.PropertiesEntry
+	4, // 2: cim.Frame.at:type_name -> cim.Mark
+	4, // 3: cim.Frame.newest:type_name -> cim.Mark
+	4, // 4: cim.Frame.cursors:type_name -> cim.Mark
 	0, // 5: cim.Frame.kind:type_name -> cim.Kind
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	4, // 6: cim.Page.newest:type_name -> cim.Mark
+	4, // 7: cim.Page.through:type_name -> cim.Mark
+	2, // 8: cim.Page.messages:type_name -> cim.Frame
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_cim_proto_init() }
@@ -617,7 +697,7 @@ func file_cim_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cim_proto_rawDesc), len(file_cim_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

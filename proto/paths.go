@@ -11,7 +11,7 @@ const (
 	PathRefresh  = "/v1/refresh"  // RefreshRequest -> RefreshAnswer
 	PathLogout   = "/v1/logout"   // token; LogoutRequest -> LogoutAnswer
 	PathSend     = "/v1/send"     // token; SendMessage -> SendReceipt
-	PathPull     = "/v1/pull"     // token; PullMessages -> PulledMessages
+	PathPull     = "/v1/pull"     // token; PullMessages -> PulledMessages, or Page with the header Accept: application/x-protobuf
 	PathAck      = "/v1/ack"      // token; AckPositions -> AckAnswer
 	PathOnline   = "/v1/online"   // GET, token; ?after= &limit= &prefix= -> OnlineAnswer
 	PathUser     = "/v1/user"     // GET, token; ?id= or ?name= -> User

@@ -45,7 +45,7 @@ func fromCaller[Q, A any](run func(context.Context, token.Token, Q) (A, error)) 
 // id returns where the body has it, or nil. The header proto.HeaderKey may have it, too.
 func fromKeyed[Q, A any](id func(*Q) *string, run func(context.Context, token.Token, Q) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
-		rt.serveCaller(w, r, name, body.JSON, func(ctx context.Context, caller token.Token) (any, error) {
+		rt.serveCaller(w, r, name, body.Accepted(r), func(ctx context.Context, caller token.Token) (any, error) {
 			var q Q
 			if err := body.ReadJSON(w, r, rt.cfg.MaxBody, &q); err != nil {
 				return nil, err

@@ -26,6 +26,26 @@ var (
 	Protobuf = Format{Answer: WriteProtobuf, Fail: Fail}
 )
 
+// paged is an answer that also has a form in protobuf.
+type paged interface{ Page() *proto.Page }
+
+// Accepted returns the format for a client. It is JSON, unless the request accepts
+// protobuf and nothing else, and the answer has that form.
+func Accepted(r *http.Request) Format {
+	if r.Header.Get("Accept") != proto.ContentProtobuf {
+		return JSON
+	}
+	return Format{Answer: writePage, Fail: Fail}
+}
+
+func writePage(w http.ResponseWriter, answer any) {
+	if a, ok := answer.(paged); ok {
+		WriteProtobuf(w, a.Page())
+		return
+	}
+	writeJSON(w, answer)
+}
+
 func writeJSON(w http.ResponseWriter, answer any) { WriteJSON(w, http.StatusOK, answer) }
 
 // WriteJSON answers with the status, and with the value answer as JSON. It panics if the

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -159,6 +160,16 @@ func (s *suite) message(t *testing.T) {
 	s.do(t, call{"POST", proto.PathPull, proto.PullMessages{}, bearer(login.Token)}).decode(t, 200, &pulled)
 	if len(pulled.Messages) != 1 || pulled.Messages[0].Text != text {
 		t.Errorf("pulled %+v", pulled.Messages)
+	}
+	accept := bearer(login.Token)
+	accept.Set("Accept", proto.ContentProtobuf)
+	a := s.do(t, call{"POST", proto.PathPull, proto.PullMessages{}, accept})
+	page := new(proto.Page)
+	if err := pb.Unmarshal(a.body, page); err != nil || a.header.Get("Content-Type") != proto.ContentProtobuf {
+		t.Fatalf("a page as protobuf: %v, %v", a.header, err)
+	}
+	if got := page.Pulled(); !reflect.DeepEqual(got, pulled) {
+		t.Errorf("as protobuf %+v, as JSON %+v", got, pulled)
 	}
 }
 
