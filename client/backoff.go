@@ -17,8 +17,8 @@ const (
 	// allow that. It is limited so that a node which refuses all clients is not flooded
 	// with retries.
 	atOnce = 2
-	// If a connection has lived for settled, the client counts failures from zero again
-	// after it.
+	// After a connection that has lived for settled, the client counts failures from zero
+	// again.
 	settled = 5 * time.Second
 
 	avoidFor = 30 * time.Second

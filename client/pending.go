@@ -25,7 +25,7 @@ type Receipt = proto.SendReceipt
 
 // Outgoing is a message to send: to a user or to a group, not both.
 type Outgoing struct {
-	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one. the id of another message is refused with proto.IDReused
+	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one. The id of another message is refused with proto.IDReused
 	To    int64
 	Group int64 // proto.Everyone or a group's id
 	Text  string

@@ -87,8 +87,8 @@ type reader interface {
 
 // callAs calls the route in use. If that does not answer, it calls each of the others
 // once. The parameter in becomes the JSON body, unless it is nil. The answer is decoded
-// into out, or read by it if it is a reader. If a route refused, the error wraps a
-// *proto.Error. Otherwise it wraps ErrNotRoute, ErrNoRoute or ctx's error.
+// into out, or passed to out.read if out is a reader. If a route refused, the error wraps
+// a *proto.Error. Otherwise it wraps ErrNotRoute, ErrNoRoute or ctx's error.
 func (r *routes) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// remote says which cluster elsewhere `cim bench` measures.
+// remote names the cluster that `cim bench` measures, if that runs elsewhere.
 type remote struct {
 	routes   []string
 	password string

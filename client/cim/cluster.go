@@ -23,7 +23,8 @@ const clusterUsage = `Usage: cim cluster init                 make the operator'
 Each takes -dir, the folder of the keys; -h after a command lists its flags.
 `
 
-// The names of the files in a folder of keys. Only operatorFile stays with the operator.
+// The names of the files in a folder of keys. The operator keeps operatorFile, and gives
+// the other files to the programs.
 const (
 	operatorFile = "operator.key"
 	clusterFile  = "cluster.key"

@@ -79,9 +79,9 @@ func (r record) position() (proto.Position, *proto.Message) {
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
-// scan calls each for every valid record. It returns the number of bytes up to the end
-// of the last one. The rest is a record that a crash has cut off. It counts and skips
-// damaged lines. Errors are those of r.
+// scan calls the function each for every valid record. It returns the number of bytes up
+// to the end of the last one. The rest is a record that a crash has cut off. It counts
+// and skips damaged lines. Errors are those of r.
 func scan(r io.Reader, each func(record)) (size int64, damaged int, err error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	var offset int64

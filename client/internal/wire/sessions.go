@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// Sessions keeps the latest session of TLS. The nodes of a cluster that share a key resume
-// the sessions of all of them, so one is enough. A session counts only for a node for which
-// its certificate is valid, which package tls checks. The zero value has none. It is safe
-// for concurrent use.
+// Sessions keeps the latest session of TLS. Nodes that share a ticket key resume each
+// other's sessions, so one session is enough. Package tls uses it only for a node for
+// which the session's certificate is valid. The zero value has no session. It is safe for
+// concurrent use.
 type Sessions struct {
 	mu     sync.Mutex
 	latest *tls.ClientSessionState

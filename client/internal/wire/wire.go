@@ -27,8 +27,8 @@ const WriteChunk = 64 << 10
 // Wire carries frames to and from one node. One goroutine reads and one writes. Any
 // goroutine may call Close, which ends both.
 type Wire interface {
-	// Read blocks until a frame comes. Its error may be a *proto.Error with the code with
-	// which a node closed a WebSocket.
+	// Read blocks until a frame comes. If a node closed a WebSocket with a code, the
+	// error is a *proto.Error with that code.
 	Read() (*proto.Frame, error)
 	// Write sends the frames in order, with few system calls. It fails if a system call
 	// takes longer than Dialer.WriteTimeout.

@@ -153,8 +153,8 @@ func (a *api) ownGroup(ctx context.Context, i int) error {
 // repeated returns how many requests were refused for now or lost.
 func (a *api) repeated() int64 { return a.refused.Load() }
 
-// patience is how long a caller repeats a call that is refused for now, because there are
-// too many or because something does not answer. Passwords take CPU time, and a route
+// patience is how long a caller repeats a call that is refused for now. The reason may be
+// too many calls, or a server that does not answer. Passwords take CPU time, and a route
 // compares only as many at once as it has processors.
 const patience = 5 * time.Minute
 

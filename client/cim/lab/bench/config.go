@@ -32,17 +32,17 @@ type Config struct {
 	Idle    int   // how many connections the load idle has
 	Logins  int   // how many users the load login has
 	Storm   int   // how many connections the load storm has
-	// GroupsOfUser is of how many groups each user is a member in more runs of the load
-	// login. Zero: there are no such runs.
+	// GroupsOfUser adds runs of the load login in which each user is a member of that
+	// many groups. Zero: it adds none.
 	GroupsOfUser int
 	Publish      float64 // messages per second in the paced runs of fanout and group
 	Rate         float64 // messages per second in the paced runs of pairs
-	// Outstanding is how many messages are under way in the load http, of one account or of
-	// as many accounts.
+	// Outstanding is how many messages are under way in the load http. They are all of
+	// one account, or each is of another account.
 	Outstanding int
 	Entries     []int // how many entries every log has before a run of http; the load is measured for each
-	// HalfOf is the rate of which the load half takes half, in messages per second. Zero:
-	// the highest rate, which is measured first.
+	// The load half sends at half of the rate HalfOf, in messages per second. Zero: half
+	// of the highest rate, which is measured first.
 	HalfOf float64
 	// MostLate is how late a timer of 10 ms may be. A run of the load half in which one was
 	// later is thrown away, because it says more about the machine than about the system.
@@ -76,7 +76,7 @@ type Config struct {
 // Loads has the names of all loads.
 var Loads = append(slices.Clone(Usual), "http", "half", "storm")
 
-// Remote has the names of the loads that a system elsewhere is measured with if none is
+// Remote has the names of the loads that are measured on a system elsewhere if none is
 // named.
 var Remote = []string{"pairs", "http", "login"}
 

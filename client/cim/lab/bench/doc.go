@@ -23,9 +23,9 @@
 //	        no other. By connection, a sender has one for all. The time of a message that
 //	        the route refused for now counts from its first request.
 //	half    The pairs, but each message has a moment that was fixed before, and none waits
-//	        for another. First, the highest rate is found, at which each message follows
-//	        an answer. Then half as many messages per second are sent on the same
-//	        connections, or half of -half-of, to compare two systems at one rate. If a
+//	        for another. First, the highest rate is found, as in the closed runs of pairs.
+//	        Then half as many messages per second are sent on the same connections. To
+//	        compare two systems at one rate, half of -half-of is sent instead. If a
 //	        timer of 10 ms in the bench is more than 20 ms late, the run is thrown away
 //	        and repeated, at most 20 times.
 //	storm   5,000 connections break at the same moment. All users log in again at once by

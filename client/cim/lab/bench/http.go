@@ -133,7 +133,7 @@ func (b *bench) exchange(ctx context.Context, s system, t *mail) (usage, error) 
 		cancel()
 	}
 	if err := group.Wait(); err != nil {
-		return usage{}, err // it is what ended the driving, too
+		return usage{}, err // this error also ended the driving
 	}
 	return used, failed
 }

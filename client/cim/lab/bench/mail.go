@@ -16,7 +16,7 @@ import (
 
 // mail is the traffic of a few senders to many receivers. Each receiver has a lane, in
 // which one message at a time waits until it is accepted. Message n of lane i has the
-// number n times the lanes, plus i, so that an account uses no id twice.
+// number n * lanes + i, so that an account uses no id twice.
 type mail struct {
 	// Set by newMail.
 	pool    *loadclients.Pool // its first clients are the senders, unless they send by HTTP
@@ -53,8 +53,8 @@ type lane struct {
 	pushed int64 // number of the last message in the receiver's log
 }
 
-// newMail returns the traffic of users, of whom the first ones send, and each other one
-// receives from one of them.
+// newMail returns the traffic of users. As many of them as senders says send, the first
+// ones. Each other user receives from one of these.
 func newMail(seats []loadclients.Seat, senders, text int, posts bool) *mail {
 	t := &mail{
 		tag: benchwire.NewTag(), senders: senders, posts: posts, text: strings.Repeat("x", text),

@@ -3,8 +3,9 @@ package up
 import "github.com/cim-go/cim/proto/ports"
 
 // address returns a loopback address on which no program listens, and which no other
-// process of the cluster has. If Config.Fixed is set and the port known is free, it uses
-// that port. Another program may still take the address before the process listens on it.
+// process of the cluster has. The parameter known is a well-known port. If Config.Fixed
+// is set and that port is free, address uses it. Another program may still take the
+// address before the process listens on it.
 func (c *Cluster) address(known int) string {
 	if at := ports.At(known); c.config.Fixed && c.take(at) {
 		return at

@@ -31,8 +31,8 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 	return nil
 }
 
-// waitServing blocks until the route knows n members that serve. At first it may not,
-// because it got its list from a node that did not know all of them.
+// waitServing blocks until the route knows n members that serve. At first the route may
+// know fewer, because it got its list from a node that did not know all of them.
 func waitServing(ctx context.Context, client *http.Client, route string, n int) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -65,9 +65,9 @@ func (c *Cluster) leavePassword() error {
 
 func (c *Cluster) passwordFile() string { return filepath.Join(c.dir, "redis.password") }
 
-// splitPassword returns the URL of a store without its password, and the password. If it
-// cannot parse the URL, it returns it unchanged, and the program that gets it will refuse
-// it.
+// splitPassword returns the URL of a store without its password, and the password. A URL
+// that cannot be parsed is returned unchanged, and the program that gets the URL will
+// refuse it.
 func splitPassword(store string) (bare, password string) {
 	scheme, rest, ok := strings.Cut(store, "://")
 	end := strings.IndexAny(rest, "/?")

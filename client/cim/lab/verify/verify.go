@@ -115,7 +115,8 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	return book.Close()
 }
 
-// nodeAt returns a function that returns the id of the node with an address for clients.
+// nodeAt returns a function that finds a node by its address for clients, and returns the
+// node's id.
 func nodeAt(cluster *up.Cluster) func(address string) (id string) {
 	return func(address string) string {
 		for _, node := range slices.Backward(cluster.Nodes()) { // the latest node that had the address

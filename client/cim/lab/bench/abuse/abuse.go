@@ -95,8 +95,8 @@ func (a *abuse) punctual(ctx context.Context, name string, phase func(context.Co
 	return Phase{}, fmt.Errorf("%s: a timer was more than %v late, %d times in a row: the machine is too busy", name, a.MostLate, mostThrown)
 }
 
-// renew is how long unfinished input is held. Nodes and routes allow more, so they never
-// end such a connection, and all of them are open at once.
+// renew is how long unfinished input is held. Nodes and routes allow a longer time, so
+// they never end such a connection. So all held connections are open at once.
 const renew = 4 * time.Second
 
 // phase measures a phase of a run on a new cluster.

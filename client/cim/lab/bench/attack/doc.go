@@ -1,6 +1,7 @@
 // Package attack is the load generator of `cim bench abuse`. It loads a cluster as
-// strangers and one account could do: with bodies and frames that never end, wrong
-// passwords, and messages as fast as a node takes them. All input is harmless.
+// strangers could do: with bodies and frames that never end, and with wrong passwords. It
+// also loads it as one account could do, with messages as fast as a node takes them. All
+// input is harmless.
 //
 // A generator is a process of its own. It gets a Plan as JSON from its standard input. It
 // writes "ready" when the whole attack is under way, and its Report when the input ends.

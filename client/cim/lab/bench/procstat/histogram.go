@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Each power of two of nanoseconds has subBuckets buckets. So the error of a quantile is
-// at most 1/32 of it, or 3 %.
+// The values from one power of two to the next, in nanoseconds, are spread over
+// subBuckets buckets. So a quantile is wrong by at most 1/32, or 3 %.
 const (
 	subBits    = 5
 	subBuckets = 1 << subBits

@@ -31,9 +31,9 @@ const (
 	// cimIdle is how long a CIM client writes nothing before it pings. CIM's own client
 	// waits 10 s. With a shorter time, the cursor moves often in a short run.
 	cimIdle = 2 * time.Second
-	// cimCalm is the same for every second client once its connection has settled. If the
-	// node of such a client is killed, only the acknowledgements of the client's TCP
-	// prove which messages it has read.
+	// cimCalm replaces cimIdle for every second client once its connection has settled.
+	// If the node of such a client is killed, only the acknowledgements of the client's
+	// TCP prove which messages it has read.
 	cimCalm = 8 * time.Second
 	// cimSilence is how much longer a CIM client waits for a byte before it gives up its
 	// connection.
@@ -131,8 +131,8 @@ func (c *CIM) Tear() { c.each(func(w *wire) { w.state.Store(tearing) }) }
 
 // Mute makes the present connection lose everything that the client sends. The node then
 // closes the connection, because the client is silent. The client still reads everything
-// that arrives, because its TCP acknowledges that. In a network that loses packets, it
-// would not be acknowledged.
+// that arrives, because its TCP acknowledges that. If a network lost the client's
+// packets, its TCP would acknowledge nothing.
 func (c *CIM) Mute() { c.each(func(w *wire) { w.state.Store(mute) }) }
 
 // Slow makes the client read slowly. It pings only when it has read everything.

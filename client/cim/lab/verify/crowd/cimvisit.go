@@ -109,8 +109,8 @@ func (v *cimVisit) takeFrames() error {
 	return nil
 }
 
-// pong records the answer to the oldest ping without one, and with the first answer
-// that the client is connected.
+// pong records an answer, which belongs to the oldest ping that has none. With the first
+// answer, it also records that the client is connected.
 func (v *cimVisit) pong() {
 	if !v.back {
 		v.back = true

@@ -104,14 +104,16 @@ func (c *Crowd) phoneOf(user int64) *Device {
 	return nil
 }
 
-// The users who are in the largest allowed number of groups, and that number.
+// How many users are in the largest allowed number of groups, and how large the crowd must
+// be for that.
 const (
 	crowdedUsers = 3
 	crowdedMin   = 10 // a smaller crowd has no such users
 	limitedMin   = 40 // the same if routes limit accounts, so that no user makes more than the ten groups that are allowed per hour
 )
 
-// crowded returns how many such users the crowd has. They are the last users.
+// crowded returns how many users of the crowd are in the largest allowed number of
+// groups. They are the last users.
 func (c Config) crowded() int {
 	if !c.Crowded || c.Users < crowdedMin || c.Limited && c.Users < limitedMin {
 		return 0
@@ -119,9 +121,9 @@ func (c Config) crowded() int {
 	return crowdedUsers
 }
 
-// drawCrowded returns the groups of which all these last users are members. The other
-// users make the groups in turn, so that none of them makes many. The maker of a group is
-// a member, too.
+// drawCrowded returns the groups of which the last users are members, as many users as
+// crowded says. The other users make the groups in turn, so that none of them makes many.
+// The maker of a group is a member, too.
 func drawCrowded(users, crowded int) []circle {
 	circles := make([]circle, proto.MaxGroups)
 	for i := range circles {

@@ -194,7 +194,7 @@ func (o *orders) ownWards() (list []ward) {
 	return list
 }
 
-// nextWard adds or removes one of these wards.
+// nextWard returns an order to add or remove one of the wards.
 func (o *orders) nextWard(wards []ward) order {
 	w := wards[o.rng.IntN(len(wards))]
 	next := order{wait: time.Duration(o.rng.ExpFloat64() * float64(o.pace)), peer: -1, group: w.group, change: ledger.Join, ward: w.user}

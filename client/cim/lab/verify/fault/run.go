@@ -163,8 +163,8 @@ func heal(life context.Context, try func(context.Context) error) error {
 	}
 }
 
-// final reports whether a client must not reconnect, for another reason than that its
-// twin displaced it.
+// final reports whether err forbids a client to reconnect. It returns false if the
+// client's twin displaced it.
 func final(err error) bool {
 	why, told := errors.AsType[*proto.Error](err)
 	return told && why.Code.Retry() == proto.RetryNever && why.Code != proto.Replaced

@@ -14,15 +14,16 @@ import (
 const (
 	pingProves = 2_000_000 // us
 	killProves = 2_000_000
-	// killTakes is how long after the death of a node the ledger may have it.
+	// killTakes is how long after the death of a node the ledger may record it.
 	killTakes = 1_000_000
-	// opensBefore is how long before the first answer on a connection a route may open it.
+	// opensBefore is how long before the first answer on a connection a route may have
+	// opened that connection.
 	opensBefore = 1_000_000
 	// startTakes is how long it may take from when a node listens until the ledger has it
 	// as ready.
 	startTakes = 2_000_000
-	// A fault of the client itself may have ended a connection if it happened within
-	// cutBefore before the end.
+	// A fault of the client itself may have ended a connection if the fault happened at
+	// most cutBefore before that.
 	cutBefore = 30_000_000
 	// reportHangs is how long a node's report may still wait after the end of a fault.
 	// The reason is that a call which hangs takes 3 seconds. If a call fails, the node
@@ -147,8 +148,8 @@ func (h hit) kills(node string) bool {
 	return h.fault == "node-kill" && node != "" && strings.HasPrefix(h.note, node+" ")
 }
 
-// The method before returns a moment before end. The duration time lies between the two,
-// without counting stalls.
+// The method before returns the moment that is the duration time before end. Stalls
+// between the two do not count as time.
 func (j *Judge) before(end, time int64) int64 {
 	at := end - time
 	for short := int64(1); short > 0; at -= short {
@@ -196,7 +197,7 @@ func (h hit) delaysReport() int64 {
 // ZooKeeper do not matter. Faults of other clients matter only if there are very many.
 func (h hit) holdsReport(client device, node string) bool {
 	switch h.fault {
-	case "slow-reader": // the client's backlog is proven later than by a quick look
+	case "slow-reader": // a client that reads slowly has a backlog, and the node learns only later that it was read
 		return h.on == client
 	case "node-drain", "clock-node", "clock-route", "gossip-cut", "zk-stop", "zk-expire", "repeat-proxy", "mass-reconnect":
 		return false

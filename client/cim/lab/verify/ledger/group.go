@@ -163,8 +163,8 @@ func (j *Judge) placesOf(m *message) []Place {
 	return list
 }
 
-// toldAt returns whether the user was a member from sent to accepted, from the answers to
-// the user's calls. The parameter accepted is zero while the message may still be
+// toldAt judges by the answers to the user's calls whether the user was a member from
+// sent to accepted. The parameter accepted is zero while the message may still be
 // accepted. While the user waits for an answer, sure is false.
 func (t *tenure) toldAt(sent, accepted int64) (member, sure bool) {
 	if accepted == 0 {
@@ -210,8 +210,8 @@ func (t *tenure) endOf(place Place) (int64, bool) {
 // excused reports whether a device need not be shown m, because its user has left
 // meanwhile, and it had no connection or the user has joined again. The store knows only
 // the latest membership, so a device that starts again may miss the entries of an earlier
-// one. But there must be no gap. A device must have all entries before one that it was
-// shown of the same membership.
+// one. But there must be no gap: if a device was shown an entry of a membership, it must
+// have all earlier entries of that membership.
 func (j *Judge) excused(reader *reader, m *message) bool {
 	t := j.group(m.group).tenures[reader.user]
 	leave := slices.IndexFunc(t.asks, func(a ask) bool { return a.change == Leave && (a.told == 0 || a.told >= m.sent) })

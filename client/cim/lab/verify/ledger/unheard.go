@@ -47,7 +47,8 @@ func (t *tenure) around(place Place) (joining, leaving *turn) {
 }
 
 // untold reports whether a fault may have kept the routes from reporting a joining or
-// leaving to a device's node. It was stored between the request and the first showing.
+// leaving to a device's node. The entry of such a change was stored between the request
+// and the first showing.
 func (j *Judge) untold(reader *reader, turn *message) bool {
 	node := reader.nodeAt(turn.accepted)
 	return slices.ContainsFunc(j.hits, func(h hit) bool {
