@@ -29,20 +29,36 @@ locals {
       private_subnet_ids = module.network[0].private_subnet_ids
     }
   )
+  tls = var.tls == null ? null : {
+    domain        = var.tls.domain
+    zone_id       = var.tls.zone_id
+    secret_arn    = var.tls.secret_arn == null ? module.secrets.certificate_arn : var.tls.secret_arn
+    plain_clients = var.tls.plain_clients
+  }
   redis = (var.existing_redis != null
     ? { url = var.existing_redis.url, password_arn = var.existing_redis.password_arn }
     : { url = module.redis[0].url, password_arn = module.secrets.redis_password_arn }
   )
 }
 
+# Said at each plan and apply, so that no experiment becomes a habit.
+check "tls" {
+  assert {
+    condition     = !var.plaintext
+    error_message = "plaintext = true: what has no TLS may run. It is for experiments: whoever can read the network reads passwords, tokens and messages."
+  }
+}
+
 module "secrets" {
   source = "../modules/secrets"
 
-  name           = var.name
-  generation     = var.secret_generation
-  recovery_days  = var.secret_recovery_days
-  identities     = var.identities
-  identity_files = var.identity_files
+  name                   = var.name
+  generation             = var.secret_generation
+  recovery_days          = var.secret_recovery_days
+  identities             = var.identities
+  identity_files         = var.identity_files
+  certificate_generation = var.tls == null || try(var.tls.secret_arn, null) != null ? null : var.tls.generation
+  certificate_files      = var.certificate_files
 }
 
 module "network" {
@@ -117,7 +133,7 @@ module "node" {
   drain_timeout    = var.nodes.drain_timeout
   internal         = { port = var.nodes.internal_port, profiles = var.nodes.profiles }
   auth             = var.auth
-  tls              = var.tls
+  tls              = local.tls
   log_days         = var.log_days
   alarm_topic_arns = var.alarm_topic_arns
 }

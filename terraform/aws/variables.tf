@@ -150,13 +150,18 @@ variable "redis" {
 }
 
 variable "existing_redis" {
-  description = "A store that is there already, in place of redis: its URL without the password, the ARN of the secret with the password (null: none), and the id of its security group, which is opened for the route: in existing_network, or in one that is peered with ours. null: one is made."
+  description = "A store that is there already, in place of redis: its URL without the password (rediss://, rediss+sentinel:// or rediss+cluster://), the ARN of the secret with the password (null: none), and the id of its security group, which is opened for the route: in existing_network, or in one that is peered with ours. null: one is made."
   type = object({
     url               = string
     password_arn      = optional(string)
     security_group_id = string
   })
   default = null
+
+  validation {
+    condition     = var.existing_redis == null || startswith(try(var.existing_redis.url, ""), "rediss") || var.plaintext
+    error_message = "existing_redis.url is without TLS: want rediss://, or for an experiment say plaintext = true."
+  }
 }
 
 variable "zookeeper" {
@@ -184,37 +189,55 @@ variable "route" {
 }
 
 variable "tls" {
-  description = "TLS for clients: domain that a wildcard certificate is for, id of its public zone, ARN of the secret with certificate and key (JSON, PEM). null: clients connect to the nodes' addresses without TLS."
+  description = "TLS for clients and between nodes and routes: domain that a wildcard certificate is for, id of its public zone, ARN of the secret with certificate and key (JSON, PEM), null for one that is made here of certificate_files; number of the generation of these files, another one writes them anew. plain_clients: connections without TLS are taken, too, for clients of CIM, which speak none. null: only with plaintext."
   type = object({
-    domain     = string
-    zone_id    = string
-    secret_arn = string
+    domain        = string
+    zone_id       = string
+    secret_arn    = optional(string)
+    generation    = optional(number, 1)
+    plain_clients = optional(bool, false)
   })
   default = null
 
+  validation {
+    condition     = var.tls != null || var.plaintext
+    error_message = "tls is not set, so passwords and messages would cross the internet in the clear. Give a domain and its certificate, or for an experiment say plaintext = true."
+  }
   validation {
     condition     = var.tls == null || can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", try(var.tls.domain, "")))
     error_message = "tls.domain must be a domain in small letters, without a star and without a dot at its end."
   }
   validation {
-    condition     = var.tls == null || can(regex("^arn:aws[a-z-]*:secretsmanager:", try(var.tls.secret_arn, "")))
+    condition     = try(var.tls.secret_arn, null) == null || can(regex("^arn:aws[a-z-]*:secretsmanager:", try(var.tls.secret_arn, "")))
     error_message = "tls.secret_arn must be the ARN of a secret of Secrets Manager."
   }
 }
 
+variable "certificate_files" {
+  description = "With tls and without tls.secret_arn, the wildcard certificate with its chain, and its key, both PEM. They are in no state and no plan, and are needed only when tls.generation changes; null: the secret stays as it is."
+  type = object({
+    certificate = string
+    key         = string
+  })
+  default   = null
+  ephemeral = true
+}
+
+variable "plaintext" {
+  description = "Whether what is without TLS may run: clients' connections without tls, and an existing_redis of redis://. For experiments: whoever can read the network reads passwords, tokens and messages."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "identities" {
-  description = "Keys and certificates of processes, which cim cluster makes: ids of nodes, one for each node that may run, the id of the routes, and the number of their generation: another one writes identity_files anew. null: the cluster key alone counts between processes."
+  description = "Keys and certificates of processes, which cim cluster makes: ids of the nodes, each of which is one node with a role of its own in IAM, the id of the routes, and the number of their generation: another one writes identity_files anew. nodes.min and nodes.max do not count then. null: the cluster key alone counts between processes, and nodes share a role."
   type = object({
     nodes      = set(string)
     route      = string
     generation = optional(number, 1)
   })
   default = null
-
-  validation {
-    condition     = var.identities == null || try(length(var.identities.nodes) >= var.nodes.max + ceil(var.nodes.max * 0.34), false)
-    error_message = "identities.nodes must have an id for each of nodes.max, and a third more, which run beside while nodes are replaced."
-  }
 }
 
 variable "identity_files" {

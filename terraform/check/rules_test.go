@@ -185,7 +185,7 @@ func TestFlagsInTemplatesExist(t *testing.T) {
 		least   int
 	}{
 		{"modules/node/start.sh.tftpl", `(?s)node\.conf <<CONF\n(.*?)\nCONF`, `(?m)^([a-z-]+) `, server, 14},
-		{"modules/node/start.sh.tftpl", `(?s)CONF\n(advertise-client.*?)\nCONF`, `(?m)^([a-z-]+) `, server, 3},
+		{"modules/node/start.sh.tftpl", `(?s)CONF\n(advertise \$instance.*?)\nCONF`, `(?m)^([a-z-]+) `, server, 7},
 		{"modules/node/start.sh.tftpl", `ExecStart=/usr/local/bin/cim-server (.*)`, `-([a-z-]+)`, server, 1},
 		{"modules/node/main.tf", `find = (.*)`, `"-([a-z-]+)`, server, 2},
 		{"modules/routefn/main.tf", `(?s)variables = merge(.*?)\n  \}\n`, `CIM_([A-Z_]+)`, route, 8},

@@ -61,7 +61,9 @@ resource "aws_vpc_security_group_egress_rule" "all" {
 data "aws_caller_identity" "current" {}
 
 resource "aws_iam_role" "this" {
-  name = "${var.name}-node"
+  for_each = local.groups
+
+  name = each.value.role
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -73,8 +75,10 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
+  for_each = local.groups
+
   name = "node"
-  role = aws_iam_role.this.id
+  role = aws_iam_role.this[each.key].id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat([
@@ -86,14 +90,14 @@ resource "aws_iam_role_policy" "this" {
       {
         Effect   = "Allow"
         Action   = "secretsmanager:GetSecretValue"
-        Resource = local.secrets
+        Resource = compact([var.cluster_key_arn, each.value.identity_arn, try(var.tls.secret_arn, null)])
       },
       {
         Effect = "Allow"
         Action = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
         Resource = join(":", [
           "arn:aws:autoscaling", data.aws_region.current.region, data.aws_caller_identity.current.account_id,
-          "autoScalingGroup:*:autoScalingGroupName/${var.name}",
+          "autoScalingGroup:*:autoScalingGroupName/${each.value.name}",
         ])
       },
       {
@@ -102,6 +106,10 @@ resource "aws_iam_role_policy" "this" {
         Resource = "${aws_cloudwatch_log_group.this.arn}:*"
       },
       ], var.tls == null ? [] : [{
+        Effect   = "Allow"
+        Action   = "route53:GetChange"
+        Resource = "arn:aws:route53:::change/*"
+        }], var.tls == null ? [] : [{
         Effect   = "Allow"
         Action   = "route53:ChangeResourceRecordSets"
         Resource = "arn:aws:route53:::hostedzone/${var.tls.zone_id}"
@@ -118,6 +126,8 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_iam_instance_profile" "this" {
-  name = "${var.name}-node"
-  role = aws_iam_role.this.name
+  for_each = local.groups
+
+  name = each.value.role
+  role = aws_iam_role.this[each.key].name
 }

@@ -1,6 +1,9 @@
-# Nodes in an autoscaling group. Clients connect to the very node that their ticket
+# Nodes in autoscaling groups. Clients connect to the very node that their ticket
 # names, so nodes stand in public subnets and there is no balancer before them; the
 # internal one here only answers "where is any node?", for gossip and for routes.
+#
+# Without identities there is one group, which grows and shrinks. With identities each id
+# has a group of one node, with a role that reads this id's secret and no other.
 
 data "aws_region" "current" {}
 
@@ -9,15 +12,34 @@ locals {
   http    = var.internal.port
   gossip  = 7946
 
+  shared = length(var.identity_arns) == 0
+  ids    = sort(keys(var.identity_arns))
+
+  # By id; the key of the one shared group is empty. Groups of one are spread over the
+  # zones here, since each of them would take the same one.
+  groups = merge(local.shared ? { "" = {
+    name         = var.name
+    role         = "${var.name}-node"
+    identity_arn = null
+    subnet_ids   = var.subnet_ids
+    size         = var.size
+    } } : {}, { for i, id in local.ids : id => {
+    name         = "${var.name}-${id}"
+    role         = "${var.name}-node-${id}"
+    identity_arn = var.identity_arns[id]
+    subnet_ids   = [element(var.subnet_ids, i)]
+    size         = { min = 1, max = 1, start = 1 }
+  } })
+
   # A cluster of one makes itself; more wait until two know each other, or one that is
   # there already answers. So a cold start of all at once makes one cluster.
-  find = var.size.min == 1 ? "-bootstrap" : "-expect 2"
-
-  secrets = concat([var.cluster_key_arn], values(var.identity_arns), var.tls == null ? [] : [var.tls.secret_arn])
+  find = (local.shared ? var.size.min : length(local.ids)) == 1 ? "-bootstrap" : "-expect 2"
 }
 
 resource "aws_launch_template" "this" {
-  name                   = var.name
+  for_each = local.groups
+
+  name                   = each.value.name
   image_id               = var.ami
   instance_type          = var.instance_type
   update_default_version = true
@@ -30,20 +52,20 @@ resource "aws_launch_template" "this" {
     drain_timeout   = var.drain_timeout
     find            = local.find
     hook            = local.hook
-    identities      = var.identity_arns
+    id              = each.key
+    identity_arn    = each.value.identity_arn
     internal        = var.internal
     log_group       = aws_cloudwatch_log_group.this.name
-    name            = var.name
+    name            = each.value.name
     region          = data.aws_region.current.region
     route_url       = var.route_url
     seed            = "${aws_lb.seed.dns_name}:${local.gossip}"
-    members         = "${aws_lb.seed.dns_name}:${local.http}"
     tls             = var.tls
     zookeeper       = var.zookeeper
   }))
 
   iam_instance_profile {
-    arn = aws_iam_instance_profile.this.arn
+    arn = aws_iam_instance_profile.this[each.key].arn
   }
   network_interfaces {
     associate_public_ip_address = true
@@ -64,7 +86,7 @@ resource "aws_launch_template" "this" {
   }
   tag_specifications {
     resource_type = "instance"
-    tags          = { Name = "${var.name}-node" }
+    tags          = { Name = each.value.role }
   }
 }
 
@@ -73,11 +95,13 @@ locals {
 }
 
 resource "aws_autoscaling_group" "this" {
-  name                      = var.name
-  min_size                  = var.size.min
-  max_size                  = var.size.max
-  desired_capacity          = var.size.start
-  vpc_zone_identifier       = var.subnet_ids
+  for_each = local.groups
+
+  name                      = each.value.name
+  min_size                  = each.value.size.min
+  max_size                  = each.value.size.max
+  desired_capacity          = each.value.size.start
+  vpc_zone_identifier       = each.value.subnet_ids
   target_group_arns         = [for group in aws_lb_target_group.seed : group.arn]
   health_check_type         = "ELB" # liveness: see the target groups
   health_check_grace_period = 180
@@ -85,8 +109,8 @@ resource "aws_autoscaling_group" "this" {
   enabled_metrics           = ["GroupInServiceInstances", "GroupDesiredCapacity"]
 
   launch_template {
-    id      = aws_launch_template.this.id
-    version = aws_launch_template.this.latest_version
+    id      = aws_launch_template.this[each.key].id
+    version = aws_launch_template.this[each.key].latest_version
   }
   initial_lifecycle_hook {
     name                 = local.hook
@@ -94,13 +118,18 @@ resource "aws_autoscaling_group" "this" {
     heartbeat_timeout    = var.drain_timeout + 30
     default_result       = "CONTINUE"
   }
-  instance_refresh {
-    strategy = "Rolling"
+  # Groups of one are not refreshed by an apply: all would drain at the same time.
+  dynamic "instance_refresh" {
+    for_each = local.shared ? ["Rolling"] : []
 
-    preferences {
-      min_healthy_percentage = 100
-      max_healthy_percentage = 134
-      instance_warmup        = 60
+    content {
+      strategy = instance_refresh.value
+
+      preferences {
+        min_healthy_percentage = 100
+        max_healthy_percentage = 134
+        instance_warmup        = 60
+      }
     }
   }
   lifecycle {
@@ -109,8 +138,10 @@ resource "aws_autoscaling_group" "this" {
 }
 
 resource "aws_autoscaling_policy" "cpu" {
+  for_each = local.shared ? local.groups : {}
+
   name                   = "${var.name}-cpu"
-  autoscaling_group_name = aws_autoscaling_group.this.name
+  autoscaling_group_name = aws_autoscaling_group.this[each.key].name
   policy_type            = "TargetTrackingScaling"
 
   target_tracking_configuration {
@@ -128,16 +159,16 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "few" {
-  count = var.alarm_topic_arns == null ? 0 : 1
+  for_each = var.alarm_topic_arns == null ? {} : local.groups
 
-  alarm_name          = "${var.name}-few-nodes"
+  alarm_name          = "${each.value.name}-few-nodes"
   alarm_description   = "Fewer nodes are in service than the group has at least."
   namespace           = "AWS/AutoScaling"
   metric_name         = "GroupInServiceInstances"
-  dimensions          = { AutoScalingGroupName = aws_autoscaling_group.this.name }
+  dimensions          = { AutoScalingGroupName = aws_autoscaling_group.this[each.key].name }
   statistic           = "Minimum"
   comparison_operator = "LessThanThreshold"
-  threshold           = var.size.min
+  threshold           = each.value.size.min
   period              = 60
   evaluation_periods  = 10
   treat_missing_data  = "breaching"

@@ -4,8 +4,8 @@ output "seed" {
 }
 
 output "members" {
-  description = "host:port of the internal HTTP of any running node: what -ring seed: takes."
-  value       = "${aws_lb.seed.dns_name}:${local.http}"
+  description = "The internal HTTP of any running node, which is what -ring seed: takes: host:port, and under TLS https://host:port."
+  value       = local.members
 }
 
 output "security_group_id" {
@@ -13,7 +13,17 @@ output "security_group_id" {
   value       = aws_security_group.this.id
 }
 
+output "client_url" {
+  description = "URL by which browsers reach a node, with a star for each node's own name: wss:// under TLS, else ws://."
+  value       = var.tls == null ? "ws://*:${local.clients}/ws" : "wss://*.${var.tls.domain}:${local.clients}/ws"
+}
+
 output "autoscaling_group_name" {
-  description = "Name of the nodes' autoscaling group."
-  value       = aws_autoscaling_group.this.name
+  description = "Name of the nodes' autoscaling group; null with identity_arns, where each node has a group."
+  value       = local.shared ? aws_autoscaling_group.this[""].name : null
+}
+
+output "autoscaling_group_names" {
+  description = "Names of all autoscaling groups of nodes."
+  value       = sort([for group in aws_autoscaling_group.this : group.name])
 }

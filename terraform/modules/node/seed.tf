@@ -3,6 +3,9 @@
 
 locals {
   doors = { gossip = local.gossip, members = local.http }
+
+  # Under TLS the balancer has a name that the nodes' certificate is for.
+  members = var.tls == null ? "${aws_lb.seed.dns_name}:${local.http}" : "https://${aws_route53_record.seed[0].name}:${local.http}"
 }
 
 resource "aws_security_group" "seed" {
@@ -66,7 +69,7 @@ resource "aws_lb_target_group" "seed" {
   # Liveness, not readiness: the group replaces whom this says is ill, and losing Redis
   # must not replace every node.
   health_check {
-    protocol            = "HTTP"
+    protocol            = var.tls == null ? "HTTP" : "HTTPS"
     port                = local.http
     path                = "/healthz"
     interval            = 10
@@ -85,5 +88,19 @@ resource "aws_lb_listener" "seed" {
   default_action {
     type             = "forward"
     target_group_arn = aws_lb_target_group.seed[each.key].arn
+  }
+}
+
+resource "aws_route53_record" "seed" {
+  count = var.tls == null ? 0 : 1
+
+  zone_id = var.tls.zone_id
+  name    = "${var.name}-seed.${var.tls.domain}"
+  type    = "A"
+
+  alias {
+    name                   = aws_lb.seed.dns_name
+    zone_id                = aws_lb.seed.zone_id
+    evaluate_target_health = false
   }
 }

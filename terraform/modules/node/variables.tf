@@ -64,14 +64,14 @@ variable "cluster_key_arn" {
 }
 
 variable "identity_arns" {
-  description = "ARNs of the secrets with the keys and certificates of nodes, which cim cluster makes, by the nodes' ids. A node takes one whose id no member has. empty: nodes are called as their instances, and the cluster key alone counts."
+  description = "ARNs of the secrets with the keys and certificates of nodes, which cim cluster makes, by the nodes' ids. Each id is one node, with a group and a role of its own, which reads this secret and none of the others. empty: nodes are called as their instances and share a role, and the cluster key alone counts."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for id in keys(var.identity_arns) : can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", id))])
-    error_message = "ids of identity_arns must be 1 to 64 letters, digits, dots, hyphens and underscores, and begin with a letter or a digit."
+    condition     = alltrue([for id in keys(var.identity_arns) : can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,37}$", id))])
+    error_message = "ids of identity_arns must be 1 to 38 letters, digits, dots, hyphens and underscores, and begin with a letter or a digit: names of roles have them."
   }
 }
 
@@ -104,7 +104,7 @@ variable "instance_type" {
 }
 
 variable "size" {
-  description = "Number of nodes: at least, at most, and at the start. Between them the group follows the nodes' CPU time."
+  description = "Number of nodes: at least, at most, and at the start. Between them the group follows the nodes' CPU time. It does not count with identity_arns: there each id is a node."
   type = object({
     min   = optional(number, 3)
     max   = optional(number, 12)
@@ -183,11 +183,12 @@ variable "auth" {
 }
 
 variable "tls" {
-  description = "TLS for clients: each node is INSTANCE.domain in the public zone, and shows the wildcard certificate that the secret has, as JSON with certificate (the chain) and key, both PEM. null: no TLS, and clients get the nodes' addresses."
+  description = "TLS for clients and routes: each node is INSTANCE.domain in the public zone, and INSTANCE-internal.domain for routes, and shows the wildcard certificate that the secret has, as JSON with certificate (the chain) and key, both PEM. plain_clients: clients without TLS may connect, too, as CIM's must. null: no TLS, and clients get the nodes' addresses."
   type = object({
-    domain     = string
-    zone_id    = string
-    secret_arn = string
+    domain        = string
+    zone_id       = string
+    secret_arn    = string
+    plain_clients = optional(bool, false)
   })
   default = null
 

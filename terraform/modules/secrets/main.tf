@@ -36,6 +36,25 @@ resource "aws_secretsmanager_secret_version" "identity" {
   secret_string_wo_version = var.identities.generation
 }
 
+# The certificate of the nodes for clients, if it does not have a secret elsewhere. The
+# secret is that of modules/node: JSON with certificate and key.
+resource "aws_secretsmanager_secret" "certificate" {
+  count = var.certificate_generation == null ? 0 : 1
+
+  name                    = "${var.name}/certificate"
+  description             = "Wildcard certificate and key of the nodes: what clients and routes see."
+  kms_key_id              = var.kms_key_arn
+  recovery_window_in_days = var.recovery_days
+}
+
+resource "aws_secretsmanager_secret_version" "certificate" {
+  count = var.certificate_generation == null ? 0 : 1
+
+  secret_id                = aws_secretsmanager_secret.certificate[0].id
+  secret_string_wo         = var.certificate_files == null ? null : jsonencode(var.certificate_files)
+  secret_string_wo_version = var.certificate_generation
+}
+
 ephemeral "aws_secretsmanager_random_password" "new" {
   for_each = local.purposes
 

@@ -28,3 +28,8 @@ output "route_identity_arn" {
   description = "ARN of the secret with the routes' key and certificate; null without identities."
   value       = var.identities == null ? null : aws_secretsmanager_secret_version.identity[var.identities.route].secret_id
 }
+
+output "certificate_arn" {
+  description = "ARN of the secret with the nodes' certificate and key; null without certificate_generation."
+  value       = var.certificate_generation == null ? null : aws_secretsmanager_secret_version.certificate[0].secret_id
+}

@@ -65,3 +65,19 @@ variable "identity_files" {
   nullable    = false
   ephemeral   = true
 }
+
+variable "certificate_generation" {
+  description = "Number of the generation of certificate_files: another one writes them anew. null: no certificate is kept here."
+  type        = number
+  default     = null
+}
+
+variable "certificate_files" {
+  description = "The wildcard certificate of the nodes with its chain, and its key, both PEM. It is in no state and no plan, and is read only when certificate_generation changes. null: what is there stays."
+  type = object({
+    certificate = string
+    key         = string
+  })
+  default   = null
+  ephemeral = true
+}

@@ -24,3 +24,7 @@ output "node_identity_arns" {
 output "route_identity_arn" {
   value = var.identities == null ? null : "arn:aws:secretsmanager:eu-central-1:1:secret:${var.name}/identity/${var.identities.route}"
 }
+
+output "certificate_arn" {
+  value = var.certificate_generation == null ? null : "arn:aws:secretsmanager:eu-central-1:1:secret:${var.name}/certificate"
+}

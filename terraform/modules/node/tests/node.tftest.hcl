@@ -19,15 +19,15 @@ variables {
 
 run "nodes_join_by_the_balancer_and_wait_for_another" {
   assert {
-    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "join test-seed.elb:7946")
+    condition     = strcontains(base64decode(aws_launch_template.this[""].user_data), "join test-seed.elb:7946")
     error_message = "the seed is not the balancer"
   }
   assert {
-    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "node.conf -expect 2")
+    condition     = strcontains(base64decode(aws_launch_template.this[""].user_data), "node.conf -expect 2")
     error_message = "three nodes that start at once must wait for each other"
   }
   assert {
-    condition     = length(base64decode(aws_launch_template.this.user_data)) < 16384
+    condition     = length(base64decode(aws_launch_template.this[""].user_data)) < 16384
     error_message = "user data is longer than EC2 takes"
   }
   assert {
@@ -39,11 +39,11 @@ run "nodes_join_by_the_balancer_and_wait_for_another" {
 run "the_group_waits_longer_than_a_drain" {
   variables { drain_timeout = 600 }
   assert {
-    condition     = alltrue([for h in aws_autoscaling_group.this.initial_lifecycle_hook : h.heartbeat_timeout > 600 && h.lifecycle_transition == "autoscaling:EC2_INSTANCE_TERMINATING"])
+    condition     = alltrue([for h in aws_autoscaling_group.this[""].initial_lifecycle_hook : h.heartbeat_timeout > 600 && h.lifecycle_transition == "autoscaling:EC2_INSTANCE_TERMINATING"])
     error_message = "the group would end a node that drains"
   }
   assert {
-    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "drain-timeout 600s") && strcontains(base64decode(aws_launch_template.this.user_data), "TimeoutStopSec=615")
+    condition     = strcontains(base64decode(aws_launch_template.this[""].user_data), "drain-timeout 600s") && strcontains(base64decode(aws_launch_template.this[""].user_data), "TimeoutStopSec=615")
     error_message = "systemd would kill a node that drains"
   }
 }
@@ -58,18 +58,51 @@ run "health_is_liveness" {
 run "one_node_makes_a_cluster_by_itself" {
   variables { size = { min = 1, max = 1 } }
   assert {
-    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "node.conf -bootstrap")
+    condition     = strcontains(base64decode(aws_launch_template.this[""].user_data), "node.conf -bootstrap")
     error_message = "one node waits for another that never comes"
   }
 }
 
-run "under_tls_a_node_has_a_name" {
+run "under_tls_a_node_has_names_and_takes_nothing_else" {
   variables {
     tls = { domain = "chat.example", zone_id = "Z1", secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:tls" }
   }
   assert {
-    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "advertise-client $instance.chat.example:11211")
-    error_message = "clients would see an address that no certificate is for"
+    condition     = strcontains(base64decode(aws_launch_template.this[""].user_data), "advertise $instance-internal.chat.example\nadvertise-client $instance.chat.example:11211\n")
+    error_message = "clients or routes would see an address that no certificate is for"
+  }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this[""].user_data), "internal-tls-key /run/cim/key.pem\ntls-only true\n")
+    error_message = "a node takes connections without TLS, or routes call it so"
+  }
+  assert {
+    condition     = output.members == "https://test-seed.chat.example:8081" && aws_route53_record.seed[0].alias[0].name == "test-seed.elb"
+    error_message = "routes learn the members from ${output.members}, which is not the balancer under TLS"
+  }
+  assert {
+    condition     = alltrue([for g in aws_lb_target_group.seed : g.health_check[0].protocol == "HTTPS"]) && output.client_url == "wss://*.chat.example:11211/ws"
+    error_message = "the balancer asks without TLS, or browsers are told so"
+  }
+}
+
+run "clients_without_tls_may_be_let_in" {
+  variables {
+    tls = { domain = "chat.example", zone_id = "Z1", secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:tls", plain_clients = true }
+  }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this[""].user_data), "\ntls-only false\n")
+    error_message = "CIM's own clients cannot connect"
+  }
+}
+
+run "without_tls_a_node_has_addresses" {
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this[""].user_data), "advertise $private\nadvertise-client $public:11211\n") && !strcontains(base64decode(aws_launch_template.this[""].user_data), "tls-")
+    error_message = "a node has names, or certificates that nobody gave"
+  }
+  assert {
+    condition     = output.client_url == "ws://*:11211/ws" && length(aws_route53_record.seed) == 0
+    error_message = "browsers are told ${output.client_url}"
   }
 }
 
@@ -92,7 +125,7 @@ run "a_certificate_that_is_in_no_secret_is_refused" {
 run "the_internal_http_has_the_port_that_is_asked_for" {
   variables { internal = { port = 9081, profiles = true } }
   assert {
-    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "http 0.0.0.0:9081\npprof internal\n")
+    condition     = strcontains(base64decode(aws_launch_template.this[""].user_data), "http 0.0.0.0:9081\npprof internal\n")
     error_message = "a node listens elsewhere, or has no profiles"
   }
   assert {
@@ -109,7 +142,7 @@ run "the_internal_http_has_the_port_that_is_asked_for" {
 
 run "profiles_are_off_unless_asked_for" {
   assert {
-    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "http 0.0.0.0:8081\npprof off\n")
+    condition     = strcontains(base64decode(aws_launch_template.this[""].user_data), "http 0.0.0.0:8081\npprof off\n")
     error_message = "a node has profiles that nobody asked for"
   }
 }
@@ -123,19 +156,19 @@ run "the_port_of_clients_is_not_internal" {
 run "nodes_know_that_users_are_of_another_system" {
   variables { auth = "jwt" }
   assert {
-    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "\nauth jwt\n") && !strcontains(base64decode(aws_launch_template.this.user_data), "open-to-network")
+    condition     = strcontains(base64decode(aws_launch_template.this[""].user_data), "\nauth jwt\n") && !strcontains(base64decode(aws_launch_template.this[""].user_data), "open-to-network")
     error_message = "nodes have another mode of accounts"
   }
 }
 
 run "nodes_are_their_instances_unless_they_have_identities" {
   assert {
-    condition     = !strcontains(base64decode(aws_launch_template.this.user_data), "identity")
+    condition     = !strcontains(base64decode(aws_launch_template.this[""].user_data), "identity")
     error_message = "nodes look for identities that nobody made"
   }
 }
 
-run "nodes_take_identities_of_their_own" {
+run "each_identity_is_a_node_whose_role_reads_no_other" {
   variables {
     identity_arns = {
       node-1 = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:identity/node-1"
@@ -143,14 +176,46 @@ run "nodes_take_identities_of_their_own" {
     }
   }
   assert {
-    condition = alltrue([for id, arn in var.identity_arns :
-    strcontains(base64decode(aws_launch_template.this.user_data), "['${id}']='${arn}'") && strcontains(aws_iam_role_policy.this.policy, arn)])
-    error_message = "a node cannot find or read an identity"
+    condition = alltrue([for pair in setproduct(keys(var.identity_arns), keys(var.identity_arns)) :
+    (pair[0] == pair[1]) == strcontains(aws_iam_role_policy.this[pair[0]].policy, var.identity_arns[pair[1]])])
+    error_message = "a role may read another node's key, or not its own"
   }
   assert {
-    condition     = strcontains(base64decode(aws_launch_template.this.user_data), "identity /run/cim/identity.pem")
-    error_message = "a node does not show its identity"
+    condition = alltrue([for id, arn in var.identity_arns :
+      strcontains(base64decode(aws_launch_template.this[id].user_data), "secret '${arn}' >/run/cim/identity.pem")
+    && strcontains(base64decode(aws_launch_template.this[id].user_data), "\nid ${id}\n")])
+    error_message = "a node has another's id, or does not read its key"
   }
+  assert {
+    condition     = alltrue([for g in aws_autoscaling_group.this : g.min_size == 1 && g.max_size == 1 && length(g.instance_refresh) == 0])
+    error_message = "an id has two nodes, or an apply would replace all nodes at the same time"
+  }
+  assert {
+    condition     = toset([for g in aws_autoscaling_group.this : one(g.vpc_zone_identifier)]) == toset(var.subnet_ids)
+    error_message = "the nodes are all in one zone"
+  }
+  assert {
+    condition     = strcontains(aws_iam_role_policy.this["node-1"].policy, "autoScalingGroupName/test-node-1\"") && aws_iam_instance_profile.this["node-2"].role == "test-node-node-2"
+    error_message = "a role may end another node, or a node has another's role"
+  }
+  assert {
+    condition     = output.autoscaling_group_name == null && length(output.autoscaling_group_names) == 2 && length(aws_autoscaling_policy.cpu) == 0
+    error_message = "groups of one follow the CPU time"
+  }
+}
+
+run "an_only_identity_makes_a_cluster_by_itself" {
+  variables { identity_arns = { node-1 = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:identity/node-1" } }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.this["node-1"].user_data), "node.conf -bootstrap")
+    error_message = "one node waits for another that never comes"
+  }
+}
+
+run "an_id_that_is_too_long_for_a_role_is_refused" {
+  command = plan
+  variables { identity_arns = { a-name-of-thirty-nine-characters-is-1-above = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x" } }
+  expect_failures = [var.identity_arns]
 }
 
 run "an_id_that_would_break_the_script_is_refused" {
