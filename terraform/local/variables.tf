@@ -106,7 +106,7 @@ variable "limits" {
   default     = null
 
   validation {
-    condition     = var.limits == null || contains(["off", "default"], coalesce(var.limits, "off")) || fileexists(coalesce(var.limits, "/dev/null"))
+    condition     = var.limits == null || contains(["off", "default"], coalesce(var.limits, "off")) || fileexists(coalesce(var.limits, "${path.module}/variables.tf")) # all of it is evaluated, also for null
     error_message = "limits must be off, default, or the path of a file that exists."
   }
 }
