@@ -382,8 +382,8 @@
 // stores it. It costs Redis 8 to 11 us of CPU with the note of its id. If the id is claimed
 // before, it costs 2 us more. A repetition is stored by a script and costs 60 to 130 us.
 // That is for both copies, 128 bytes of text and batches of 100: BenchmarkAppendPrivate. A
-// message to everyone takes 5 us. While nodes enter everyone's group, it takes 0.5 us
-// more for each message of the last two seconds: BenchmarkAppendEveryone. A group's
+// message to everyone takes 4 us. While nodes enter everyone's group, each batch takes up
+// to 600 us more, to search the last two seconds: BenchmarkAppendEveryone. A group's
 // message in a batch takes 6 to 7 us, with 10 members and with 10,000: BenchmarkAppendGroup.
 //
 // Entering a group takes 4 to 6 us. If the node holds the group already and only asks

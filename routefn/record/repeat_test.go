@@ -27,6 +27,7 @@ func conformRepeats(t *testing.T, on func(*testing.T, Config, func(*testing.T, *
 	t.Run("across epochs", func(t *testing.T) { on(t, Config{}, otherEpoch) })
 	t.Run("what was refused stands for nothing", func(t *testing.T) { on(t, Config{}, refusedStandsForNothing) })
 	t.Run("two in one call", func(t *testing.T) { on(t, Config{}, twins) })
+	t.Run("two in one call while a node enters", func(t *testing.T) { on(t, Config{}, twinsToEveryone) })
 }
 
 // cast has the users and groups of a test.
@@ -330,5 +331,31 @@ func twins(t *testing.T, s *Store) {
 	}
 	if got := inbox(t, s, c.alice); len(slices.Compact(got)) != 6 {
 		t.Errorf("alice has %v", got)
+	}
+}
+
+// First tries are searched for while nodes enter, also among those of the same call. If one
+// were missed, its second entry would lose the text later, but keep its place.
+func twinsToEveryone(t *testing.T, s *Store) {
+	alice := register(t, s, "alice")
+	send := func(ids ...string) (numbers []int64) {
+		t.Helper()
+		messages := make([]Message, len(ids))
+		for i, id := range ids {
+			messages[i] = Message{From: alice, FromName: "alice", Group: proto.Everyone, ID: id, Text: id}
+		}
+		for i, a := range s.Append(t.Context(), messages) {
+			if a.Err != nil {
+				t.Fatalf("%s: %v", ids[i], a.Err)
+			}
+			numbers = append(numbers, a.Own().Stored.At.Number)
+		}
+		return numbers
+	}
+	first := send("a")[0]
+	s.EnterNode(t.Context(), Lease{Node: "n1", Boot: 1, Addr: "a"}, []Entering{{Group: proto.Everyone}})
+	want := []int64{first, first + 1, first + 2, first + 1, first + 3}
+	if got := send("a", "b", "c", "b", "d"); !slices.Equal(got, want) {
+		t.Errorf("they stand at %v, want %v", got, want)
 	}
 }

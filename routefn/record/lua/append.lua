@@ -109,9 +109,17 @@ if bounded then
     ARGV[14], ARGV[15], ARGV[16], ARGV[17])
 end
 
+-- Searching for many entries, one after the other, would read the end of the log for each.
+-- So it is read once, and a search follows only for a key that is there. Keys that this
+-- script appends are added to what was read.
+local many, seen = #ARGV > begin + 4, {} -- by time back to which it was read: the keys
 local function look(key, from, long)
   length = length or redis.call('LLEN', KEYS[1])
   if long then return findLong(key, length, from) end
+  if many then
+    seen[from] = seen[from] or keysBack(length, from)
+    if not seen[from][key] then return nil end
+  end
   return find(key, length, from)
 end
 
@@ -174,6 +182,7 @@ for i = begin, #ARGV, 5 do
       before, last = last, ARGV[i + 2]
       length = redis.call('RPUSH', KEYS[1], last)
       place, appended = length, true
+      for _, keys in pairs(seen) do keys[ARGV[i + 1]] = true end
       if ARGV[i] == '4' then redone = math.max(redone, tonumber(ARGV[12])) end
     end
   end

@@ -45,6 +45,20 @@ local function find(key, length, since)
   return nil, nil, nil, left > 0 and '1' or nil
 end
 
+-- Returns the keys of the entries that find would read, as a set.
+local function keysBack(length, since)
+  local keys, left = {}, length
+  for _, size in ipairs({16, 48, 192, 744}) do
+    if left == 0 then break end
+    local first = math.max(1, left - size + 1)
+    local chunk = redis.call('LRANGE', KEYS[1], first - 1, left - 1)
+    for i = 1, #chunk do keys[keyOf(chunk[i])] = true end
+    left = first - 1
+    if (timeOf(chunk[1]) or since) < since then break end
+  end
+  return keys
+end
+
 -- Does what find does, for an entry that was written after the time since, in ms, perhaps
 -- very long ago, and most probably within a minute after that time. So if the entry is
 -- not among the latest 1,000, the entries of that minute are searched, and 64 before
