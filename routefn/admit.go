@@ -120,8 +120,8 @@ func (rt *Route) ended(m *manner, code proto.Code) {
 }
 
 // admitted runs a use case unless the route is overloaded. Logins, requests for old
-// pages, and messages of CIM's clients wait in the queue first. The requests of one user
-// with a token may take only a bounded share of the places.
+// pages, and messages of CIM's clients wait in the queue first. While others want places,
+// the requests of one user with a token may take only a bounded share of them.
 func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run func(context.Context) (any, error)) (any, error) {
 	class := classOf(useCase)
 	if m.backlog && useCase == "pull" {
@@ -129,7 +129,7 @@ func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run fu
 	}
 	verdict := admission.OverShare
 	if m.user != 0 {
-		if !rt.shares.Enter(m.user, rt.admission.Limit(class)) {
+		if !rt.shares.Enter(m.user, rt.admission.Limit(class), rt.admission.Spare(class)) {
 			rt.metrics.Judged(class, verdict)
 			return nil, proto.Err(proto.Overloaded, "Too many of this user's requests are being served.")
 		}

@@ -94,7 +94,7 @@ func TestOneUserTakesFewPlacesFromOthers(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.MaxInFlight = 64 })
 	alice, bob := w.connect("alice", "phone"), w.connect("bob", "phone")
 	flood := 0
-	for w.route.shares.Enter(alice.User, w.route.admission.Limit(admission.Normal)) {
+	for w.route.shares.Enter(alice.User, w.route.admission.Limit(admission.Normal), w.route.admission.Spare(admission.Normal)) {
 		w.route.admission.Enter(admission.Normal)
 		flood++
 	}
@@ -109,6 +109,7 @@ func TestOneUserTakesFewPlacesFromOthers(t *testing.T) {
 		t.Errorf("%v requests were refused for their user's share, want 1", n)
 	}
 	w.route.shares.Leave(alice.User)
+	w.route.admission.Leave(admission.Normal)
 	for range 2 * flood { // each gives its place back
 		if code := pull(alice); code != proto.OK {
 			t.Fatalf("a user with room for one more: %v", code)

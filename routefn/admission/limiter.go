@@ -47,6 +47,7 @@ type Limiter struct {
 	begun    time.Time // when the window began
 	window   window
 	waiting  []*waiter // the queue, the next one to be admitted first
+	refused  time.Time // when a request was last refused
 	lines    [classes]line
 }
 
@@ -72,6 +73,7 @@ func (l *Limiter) Enter(c Class) Verdict {
 
 func (l *Limiter) enterLocked(c Class) Verdict {
 	if v := l.verdictLocked(c); v != Admitted {
+		l.refused = time.Now()
 		return v
 	}
 	if len(l.waiting) > 0 && l.waiting[0].class >= c && (c.yields() || l.held == 0) {
@@ -306,6 +308,18 @@ func (l *Limiter) Waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.waiting)
+}
+
+// Spare returns how many places are left for requests of class c that nobody else wants. It
+// is zero while requests wait in the queue, and until a second after a request found no
+// place, because its client will come again.
+func (l *Limiter) Spare(c Class) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) > 0 || time.Since(l.refused) < soonest {
+		return 0
+	}
+	return max(0, room(c, l.limit, l.most)-l.inFlight)
 }
 
 // Limit returns the number of requests in flight below which one more of class c is

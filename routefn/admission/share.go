@@ -2,9 +2,9 @@ package admission
 
 import "sync"
 
-// A Share bounds how many requests of one user are served or wait at one time. So a user
-// with very many requests takes few places from others. The zero Share is ready for use.
-// It is safe for concurrent use.
+// A Share bounds how many requests of one user are served or wait at one time, while others
+// want the places. So a user with very many requests takes few places from others, and no
+// place stays empty. The zero Share is ready for use. It is safe for concurrent use.
 type Share struct {
 	mu    sync.Mutex
 	users map[int64]int // requests by user
@@ -14,17 +14,19 @@ type Share struct {
 // that waits for its answers needs.
 const smallestShare = 16
 
-// shareOf returns how many requests of a class one user may have in flight: an eighth of
-// limit, the limit of the class, but at least smallestShare.
+// shareOf returns how many requests of a class one user may have in flight in any case: an
+// eighth of limit, the limit of the class, but at least smallestShare.
 func shareOf(limit int) int { return max(smallestShare, limit/8) }
 
-// Enter counts one more request of the user. The parameter limit is the limit of the
-// request's class, see Limiter.Limit. If the user has too many requests, Enter returns
-// false and counts nothing. If it returns true, the caller must call Leave once.
-func (s *Share) Enter(user int64, limit int) bool {
+// Enter counts one more request of the user. The parameters are the limit of the request's
+// class and its spare places, see Limiter.Limit and Limiter.Spare. A user with a whole share
+// may have more requests as long as a share of spare places is left for others. Otherwise
+// Enter returns false and counts nothing. If it returns true, the caller must call Leave
+// once.
+func (s *Share) Enter(user int64, limit, spare int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if limit >= 0 && s.users[user] >= shareOf(limit) {
+	if share := shareOf(limit); limit >= 0 && s.users[user] >= share && spare <= share {
 		return false
 	}
 	if s.users == nil {
