@@ -53,8 +53,8 @@ type Config struct {
 
 	Transport Transport
 	// TLS is for nodes with TLS. nil: the system's roots. An empty ServerName means the
-	// host of the node's address. Without a ClientSessionCache of its own, connections
-	// resume the latest session, unless SessionTicketsDisabled is set.
+	// host of the node's address. If it has no ClientSessionCache, connections resume the
+	// latest session, unless SessionTicketsDisabled is set.
 	TLS *tls.Config
 	// RootCAs has the authorities that may sign certificates of routes and nodes, for a
 	// cluster with an authority of its own. nil: the system's. If HTTP is set, calls to

@@ -123,9 +123,8 @@ func (c *Client) DeclineInvitation(ctx context.Context, group int64) error {
 
 // RemoveMember ends the membership of another user in a group. The removed user cannot
 // join again, but can be added. All members receive the removal as a Message of the kind
-// proto.Kind_LEAVE with By set. The removed user receives no later one. Removing the user
-// again changes nothing. The error has the code proto.NotCreator if this user's role in
-// the group does not allow it.
+// proto.Kind_LEAVE with By set. It is the last one for the removed user. Removing again
+// changes nothing. The error has the code proto.NotCreator if this user's role forbids it.
 func (c *Client) RemoveMember(ctx context.Context, group, user int64) error {
 	var out proto.RemovedMember
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupRemove, proto.RemoveMember{Group: group, User: user}, &out); err != nil {

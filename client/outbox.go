@@ -97,9 +97,9 @@ func (o *outbox) remove(p *Pending) {
 	o.row = 0
 }
 
-// refuse keeps p, which was refused for now, to be written again, unless its sender has
+// refuse handles a refusal of p for now. p stays in the outbox, unless its sender has
 // given it up. Nothing is written until all messages in flight are answered. The next
-// write then begins with the first refused message, so the order is kept.
+// write begins with the first refused message, so the order is kept.
 func (o *outbox) refuse(p *Pending, err *proto.Error, now time.Time) {
 	p.flying, p.refusal = false, err
 	p.unsure = p.unsure || err.Code == proto.Unknown

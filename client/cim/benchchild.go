@@ -14,8 +14,8 @@ import (
 // The functions of this file are the processes that `cim bench` starts beside a cluster.
 // Each ends when its standard input ends.
 
-// runLimit is `cim bench limit`: a server that does as little as possible, with which the
-// others are compared.
+// runLimit is `cim bench limit`: a server that does as little as possible. The servers of
+// the system are compared with it.
 func runLimit(ctx context.Context, args []string, stderr io.Writer) error {
 	if err := process.Parse(childFlags("limit", stderr), args); err != nil {
 		return err

@@ -14,11 +14,11 @@ type Post struct {
 	Except int64       // number of the sender's session, which does not need the message; zero: no session here has sent it
 }
 
-// Group pushes posts, in their order, to the open connections of a group's members. For
-// pending connections the hub remembers the places. A session gets neither its own posts
-// nor the posts up to the place that spared returns for it. The group of everyone has all
-// users who are here, and Group does not call spared for that group. Group does not keep
-// the slice posts.
+// Group pushes posts, in their order, to the open connections of a group's members. For a
+// pending connection, the hub remembers the places of the posts. A session gets neither
+// its own posts nor the posts up to the place that spared returns for it. The group of
+// everyone has all users who are here, and Group does not call spared for that group.
+// Group does not keep the slice posts.
 func (h *Hub[P]) Group(group int64, posts []Post, spared func(P) *proto.Mark) {
 	if len(posts) == 0 {
 		return

@@ -27,7 +27,7 @@ func (c *Certs) Flags(fs *flag.FlagSet, name string) {
 }
 
 // IdentityFlag registers on fs only the flag for Identity. The parameter name is the
-// flag's name. The parameter of names the process to which the identity belongs.
+// flag's name, and of says to which process the identity belongs.
 func (c *Certs) IdentityFlag(fs *flag.FlagSet, name, of string) {
 	c.name = name
 	fs.StringVar(&c.Identity, name, "", "`file` with the key and the certificate of "+of+" (or secretsmanager:ARN), which cim cluster makes.\nEmpty: the cluster key alone counts between processes")

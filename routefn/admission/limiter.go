@@ -246,8 +246,8 @@ func (l *Limiter) Leave(c Class) {
 // makes n calls to the store. Logins and old pages must wait for these calls.
 //
 // While the store is slow, Hold takes all their places. After release, n logins and old
-// pages and a few more may be admitted, until the next Hold, or until the time lasting is
-// over. If calls of Hold follow each other without a pause for longer than lasting, they
+// pages and a few more may be admitted, until the next Hold, or for the time lasting
+// says. If calls of Hold follow each other without a pause for longer than lasting, they
 // take no places. Then only the number of admissions after release is bounded.
 func (l *Limiter) Hold(n int) (release func()) {
 	l.mu.Lock()

@@ -26,10 +26,10 @@ func sweepShard(j queue.Job) queue.Shard {
 	return queue.ShardOf(l.User + l.Group)
 }
 
-// sweepLater schedules sweeps for logs that are about to be made, in ms milliseconds,
-// unless their sweeps are scheduled already. From then on a log always has this job, so
-// writes to the log need not schedule anything. It skips a log that has an error in errs,
-// and puts new errors there.
+// sweepLater schedules sweeps, due in ms milliseconds, for logs that are about to be
+// made. It leaves out logs whose sweeps are scheduled already. From then on a log always
+// has this job, so writes to the log need not schedule anything. It skips a log that has
+// an error in errs, and puts new errors there.
 func (s *Store) sweepLater(ctx context.Context, logs []logref.Ref, errs []error, ms int64) {
 	now, err := s.Time(ctx)
 	var jobs []queue.Job

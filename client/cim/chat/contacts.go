@@ -83,7 +83,8 @@ func (c *chat) unblock(ctx context.Context, whom string) error {
 	return c.withUser(ctx, ":unblock <user>", "unblock", whom, told(c.cfg.Client.Unblock, "No longer blocked."))
 }
 
-// told returns a function for withUser, which calls do and returns the text done.
+// told returns a function for withUser. That function calls do and returns the text that
+// the parameter done has.
 func told(do func(context.Context, int64) error, done string) func(context.Context, int64) (string, error) {
 	return func(ctx context.Context, user int64) (string, error) { return done, do(ctx, user) }
 }

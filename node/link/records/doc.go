@@ -1,4 +1,4 @@
-// Package records has TLS without reading and writing a socket, which its caller does. A
+// Package records does TLS on bytes in memory. Its caller reads and writes the socket. A
 // [Conn] decrypts the records that came, and encrypts bytes into records. Between calls
 // it keeps no goroutine and no buffer of its own. A [Pool] bounds how many handshakes
 // compute at a time.

@@ -289,8 +289,8 @@ func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 }
 
 // CheckOpen refuses open mode if other machines can reach the route, unless OpenToNetwork
-// is set. The parameter name is the flag with the address listen, which is for clients.
-// The error wraps process.ErrUsage.
+// is set. The parameter listen is the address for clients, and name is the flag that sets
+// it. The error wraps process.ErrUsage.
 func (f *Flags) CheckOpen(name, listen string) error {
 	if f.Auth != "open" || f.OpenToNetwork || process.Loopback(listen) {
 		return nil

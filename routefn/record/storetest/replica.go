@@ -71,9 +71,9 @@ func Follow(t testing.TB, server *redistest.Server, addr string) {
 }
 
 // AwaitReplica blocks until a write to the server at addr is on a replica. It writes only
-// after the server has a replica. The reason is that a server counts no offsets before it
-// has its first replica. WAIT would then count any replica that comes, even without the
-// write.
+// after the server has a replica. The reason is that a server does not count written
+// bytes before it has its first replica. After such a write, WAIT would count any new
+// replica, even one without the write.
 func AwaitReplica(t testing.TB, addr string) {
 	t.Helper()
 	c, n := Client(t, addr), 0

@@ -1,5 +1,5 @@
-// A token (JWT) of the system that knows the users. That system hands it over in the fragment of the page's address, which no server
-// gets.
+// The system that knows the users may hand a token (JWT) to the page. It does so in the
+// fragment of the page's address, which no server gets.
 
 // takeToken returns the token in the address (#jwt=...), or "". It removes the token from the address before anything else, so that
 // nobody reads it there, copies it, or reloads with it.

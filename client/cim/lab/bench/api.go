@@ -158,9 +158,9 @@ func (a *api) repeated() int64 { return a.refused.Load() }
 // compares only as many at once as it has processors.
 const patience = 5 * time.Minute
 
-// longestWait is the longest time that a registration waits at once. A route that asks for
-// more has a limit of registrations. Logins wait longer, because a route gives each of a
-// crowd a time of its own.
+// longestWait is the longest pause before a refused registration is repeated. If a route
+// names a longer one, it limits registrations, and the bench fails. The pause of a login
+// may be longer, because a route gives each client of a crowd a time of its own.
 const longestWait = 30 * time.Second
 
 // Among thousands of connections that are opened at once, some stay unused until the route

@@ -18,8 +18,8 @@ type bench struct {
 	profiles profiles // the profiles of the system that is being measured
 }
 
-// load is one load that is put on a system. It has a function that measures it on a
-// system that was started for it.
+// load is one load that is put on a system. The function run measures the load on a
+// system that was started for this.
 type load struct {
 	Name  string
 	About string

@@ -88,7 +88,7 @@ func watchTimer(ctx context.Context, timer *attack.Punctuality) (stop func()) {
 	}
 }
 
-// punctualTalk also begins to watch a timer when the measured time begins.
+// punctualTalk is a talk that begins to watch a timer when its measured time begins.
 type punctualTalk struct {
 	*talk
 	timer *attack.Punctuality

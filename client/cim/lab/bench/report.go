@@ -133,8 +133,8 @@ func (s *Series) sumUp() {
 	}
 }
 
-// compare computes the medians of each form as parts of those of the form with which it
-// is compared, if that was measured.
+// compare computes each form's medians as parts of another form's medians. Column.of
+// names that other form. If it was not measured, compare does nothing.
 func (t *Table) compare() {
 	for _, c := range t.Forms {
 		i := slices.IndexFunc(t.Forms, func(o Column) bool { return o.Form == c.of })

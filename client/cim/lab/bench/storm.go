@@ -88,7 +88,8 @@ func (b *bench) allBack(ctx context.Context, s returner) (*procstat.Histogram, e
 	return back, group.Wait()
 }
 
-// connectAll connects as many users as storm has, as their tickets come.
+// connectAll connects users as their tickets come, until Config.Storm users are
+// connected.
 func (b *bench) connectAll(ctx context.Context, clients *loadclients.Pool, tickets <-chan loadclients.Seat, back *procstat.Histogram) error {
 	for len(clients.Clients()) < b.Storm {
 		var seats []loadclients.Seat

@@ -203,7 +203,8 @@ func (f *Function) Spare() {
 	f.killEvery = 0
 }
 
-// put freezes an instance when it asks for the next event, or ends it.
+// put waits until an instance asks for the next event, and then freezes it. If that
+// fails, or the instance is to die, put ends the instance.
 func (f *Function) put(i *instance, failed error, death death) {
 	if failed == nil || errors.As(failed, new(*Error)) { // after an error that the program reported itself, the instance continues
 		failed = i.freeze()
@@ -245,6 +246,6 @@ func (f *Function) Close() {
 	clear(f.all)
 }
 
-// soon returns the time after which an instance dies that is to die in the middle of its
-// work.
+// soon returns how long after its event an instance dies, if it is to die in the middle
+// of its work.
 func soon() time.Duration { return rand.N(midWork) }

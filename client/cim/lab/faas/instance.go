@@ -25,8 +25,8 @@ type instance struct {
 	warm   bool // it has answered
 }
 
-// start starts the program and returns when it asks for its first event. It is
-// not frozen yet: there is one.
+// start starts the program and returns when it asks for its first event. The program is
+// not frozen yet, because there is an event for it.
 func start(c Config) (*instance, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

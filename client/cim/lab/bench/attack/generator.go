@@ -23,7 +23,7 @@ type generator struct {
 	posts   counter
 }
 
-// ready is what a generator writes when the whole attack stands.
+// ready is what a generator writes when the whole attack is under way.
 const ready = "ready"
 
 // Serve runs a generator: it does what the generator's process has to do. It blocks until

@@ -35,8 +35,8 @@ const (
 	// If the node of such a client is killed, only the acknowledgements of the client's
 	// TCP prove which messages it has read.
 	cimCalm = 8 * time.Second
-	// cimSilence is how much longer a CIM client waits for a byte before it gives up its
-	// connection.
+	// A CIM client gives up its connection if no byte comes for cimSilence longer than
+	// the time after which it pings.
 	cimSilence = 6 * time.Second
 	cimRest    = 3 * time.Second        // from /offLine to the next /login, as CIM's client waits
 	cimCall    = 10 * time.Second       // of an HTTP call

@@ -67,8 +67,8 @@ func readCIM(b []byte) (f cimFrame, err error) {
 	return f, err
 }
 
-// eachField calls each for every field of a message. It passes varints as numbers and
-// bytes as texts.
+// eachField calls the function each for every field of a message. It passes varints as
+// numbers and bytes as texts.
 func eachField(b []byte, each func(n protowire.Number, number uint64, text []byte) error) error {
 	for len(b) > 0 {
 		n, kind, size := protowire.ConsumeTag(b)

@@ -45,8 +45,8 @@ func drawCircles(seed uint64, users int) []circle {
 	return circles
 }
 
-// found makes the groups, each by its first member, and passes them to the orders of all
-// devices.
+// found makes the groups, each by its first member. Then it tells every device's orders
+// (see type orders) about the groups.
 func (c *Crowd) found(ctx context.Context, circles []circle, users []int64) error {
 	c.groups = make([]int64, len(circles))
 	return together(ctx, len(circles), func(ctx context.Context, i int) error {

@@ -75,8 +75,9 @@ type orders struct {
 // indexes.
 type ward struct{ group, user int }
 
-// newOrders returns the orders of the device at a place of the crowd, whose user
-// is user of users. The same arguments give the same orders.
+// newOrders returns the orders of the device at a place of the crowd. The parameter user
+// is the index of the device's user, and users is how many users there are. The same
+// arguments give the same orders.
 func newOrders(seed uint64, place, user, users int, pace time.Duration) *orders {
 	o := &orders{
 		rng: rand.New(rand.NewPCG(seed, uint64(place))), pace: pace, user: user, name: fmt.Sprintf("%d", place),

@@ -105,8 +105,8 @@ type line struct {
 	free time.Time // when the line will have sent all accepted packets
 }
 
-// longestQueue is how much traffic may wait in the line, as a time at its rate. Further
-// packets are lost, as in a router whose buffer is full.
+// longestQueue is how much traffic may wait in the line: as much as the line carries in
+// this time. Further packets are lost, as in a router whose buffer is full.
 const longestQueue = 300 * time.Millisecond
 
 // newLine draws a line at random. The best one is like a distant host, and the worst one

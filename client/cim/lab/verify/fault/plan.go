@@ -83,9 +83,9 @@ func draw(seed uint64, duration time.Duration, f Fault) []Strike {
 // placeStep is the step in which a strike is moved in time until a target is free.
 const placeStep = 250 * time.Millisecond
 
-// place aims a strike that has to happen, at the first time with a free target. It
-// tries from the due time to the end, then before the due time, and at last with the
-// shortest length that the fault allows.
+// place finds a time and a target for a strike that has to happen: the first time at
+// which a target is free. It tries from the due time to the end, then before the due
+// time, and at last with the shortest length that the fault allows.
 func place(plan []Strike, s Strike, duration time.Duration, n int) (Strike, bool) {
 	for _, lasts := range []time.Duration{s.Lasts, min(s.Lasts, s.Fault.Rhythm().Lasts.Min)} {
 		moved := s

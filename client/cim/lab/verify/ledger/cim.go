@@ -98,8 +98,8 @@ func (j *Judge) showCIM(reader *reader, r Record) {
 	}
 }
 
-// owedCIM calls each with every message that a CIM client should have been shown but was
-// not.
+// owedCIM calls the function each for every message that a CIM client should have been
+// shown but was not.
 func (j *Judge) owedCIM(each func(reader *reader, m *message, accepted bool)) {
 	for _, reader := range j.cims {
 		for _, m := range j.order {

@@ -81,9 +81,9 @@
 //   - early: a delayed message, shown before its time;
 //   - cancelled: a delayed message, shown although its cancellation was confirmed;
 //   - late: shown later than promised, without a fault; promised are 30 s for a message
-//     whose push was lost, 1 s for a delayed message, and 11 s if the node died that
-//     should have it sent;
-//   - held: a device stayed on a node that stood still for longer than 15 s;
+//     whose push was lost, 1 s for a delayed message, and 11 s if the node that should
+//     have it sent has died;
+//   - held: a device stayed for longer than 15 s on a node that stood still;
 //   - delayed order: a sender's delayed messages, shown in another order than that in
 //     which they were due;
 //   - joining order: a message is before its sender's joining or after the leaving in the

@@ -46,8 +46,8 @@ func (f failover) mayTake(m *message) bool {
 	return m.sent <= f.at && (m.accepted == 0 || m.accepted >= f.at-f.tail)
 }
 
-// early reports whether a delayed message may have been sent before its time within the
-// tail, by a clock of the store that was ahead then.
+// early reports whether a delayed message may have been sent before its time. That is so
+// if it may have been sent within the tail while the store's clock was ahead.
 func (f failover) early(m *message) bool {
 	return slices.ContainsFunc(f.skews, func(s skew) bool { return s.to == 0 || s.to+firing >= max(m.sent, f.at-f.tail) })
 }

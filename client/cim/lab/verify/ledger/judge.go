@@ -151,8 +151,9 @@ func (j *Judge) answer(r Record) {
 	}
 }
 
-// owed calls each with every message that a device should have been shown but was not. If
-// accepted is false, the reason is that another device was shown it.
+// owed calls the function each for every message that a device should have been shown but
+// was not. If the message was not accepted, the device should have been shown it because
+// another device was.
 func (j *Judge) owed(each func(reader *reader, m *message, accepted bool)) {
 	owe := func(m *message) {
 		accepted := j.promisedAs(m)

@@ -169,8 +169,8 @@ func (w *Writer) Close() error {
 // largest frame, with each byte escaped as six.
 const maxLine = 1 << 20
 
-// Read calls each with every record of a ledger, in order. At the first line that is no
-// record, it returns an error with the line's number.
+// Read calls the function each for every record of a ledger, in order. At the first line
+// that is no record, it returns an error with the line's number.
 func Read(r io.Reader, each func(Record)) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 64<<10), maxLine)

@@ -13,7 +13,7 @@ const (
 	timeSlack     = 3_000_000
 	reconciled    = 30_000_000 // a message that was not pushed is found
 	firedSoon     = 1_000_000  // a delayed message is sent after its time
-	firedAtLast   = 11_000_000 // the same, if the node died that should have it sent
+	firedAtLast   = 11_000_000 // the same, if the node that should have it sent has died
 	pausedIsLeft  = 15_000_000 // a device leaves a node that stands still
 	recovers      = 10_000_000 // after its end a fault may still have effects
 	clockRecovers = 40_000_000 // the same, if the store's clock jumped
