@@ -140,24 +140,31 @@ func (c *Client) forget(f *followed, log int64) {
 func (c *Client) page(ctx context.Context, m manner, after proto.Position) (*proto.PulledMessages, error) {
 	page := new(pulled)
 	in := proto.PullMessages{After: after, Limit: pullPage}
-	return (*proto.PulledMessages)(page), c.account.callAs(ctx, m, http.MethodPost, proto.PathPull, in, page)
+	err := c.account.callAs(ctx, m, http.MethodPost, proto.PathPull, in, page)
+	if page.unreadable != nil {
+		c.cfg.Logger.Error("messages cannot be read, and are left out", "err", page.unreadable)
+	}
+	return &page.PulledMessages, err
 }
 
-// pulled is a page. Routes of earlier versions answer in JSON, which takes a client three
-// times as long to read.
-type pulled proto.PulledMessages
+// pulled is a page. Routes of earlier versions answer in JSON, which takes a client
+// three times as long to read.
+type pulled struct {
+	proto.PulledMessages
+	unreadable error // names the entries that cannot be read
+}
 
 func (*pulled) accepts() string { return proto.ContentProtobuf }
 
 func (p *pulled) read(h http.Header, body []byte) error {
 	if h.Get("Content-Type") != proto.ContentProtobuf {
-		return json.Unmarshal(body, (*proto.PulledMessages)(p))
+		return json.Unmarshal(body, &p.PulledMessages)
 	}
 	page := new(proto.Page)
 	if err := pb.Unmarshal(body, page); err != nil {
 		return err
 	}
-	*p = pulled(page.Pulled())
+	p.PulledMessages, p.unreadable = page.Pulled()
 	return nil
 }
 

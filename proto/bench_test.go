@@ -114,15 +114,17 @@ func BenchmarkUnmarshalJSON(b *testing.B) {
 
 // BenchmarkReadPage reads a page of 500 messages, as a client does that comes back.
 func BenchmarkReadPage(b *testing.B) {
-	page := PulledMessages{Epoch: 7, Oldest: 1, Newest: Position{Epoch: 7, Number: 500}, Through: Position{Epoch: 7, Number: 500}}
-	for range 500 {
-		page.Messages = append(page.Messages, push().Message())
-	}
-	text, err := json.Marshal(page)
+	end := Position{Epoch: 7, Number: 500}
+	page := NewPage(end, end, 1, storedEntries(b, 500))
+	messages, err := page.Pulled()
 	if err != nil {
 		b.Fatal(err)
 	}
-	bytes, err := proto.Marshal(page.Page())
+	text, err := json.Marshal(messages)
+	if err != nil {
+		b.Fatal(err)
+	}
+	bytes, err := proto.Marshal(page)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -140,7 +142,26 @@ func BenchmarkReadPage(b *testing.B) {
 		for b.Loop() {
 			var got Page
 			_ = proto.Unmarshal(bytes, &got)
-			_ = got.Pulled()
+			_, _ = got.Pulled()
+		}
+	})
+}
+
+func BenchmarkWritePage(b *testing.B) {
+	end := Position{Epoch: 7, Number: 500}
+	page := NewPage(end, end, 1, storedEntries(b, 500))
+	b.Run("json", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			messages, _ := page.Pulled()
+			b.SetBytes(int64(len(messages.AppendJSON(nil))))
+		}
+	})
+	b.Run("protobuf", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			bytes, _ := proto.Marshal(page)
+			b.SetBytes(int64(len(bytes)))
 		}
 	})
 }

@@ -437,10 +437,10 @@ func (x *Frame) GetNodePath() string {
 // PulledMessages says in JSON.
 type Page struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Newest        *Mark                  `protobuf:"bytes,1,opt,name=newest,proto3" json:"newest,omitempty"`     // the end of the log
-	Through       *Mark                  `protobuf:"bytes,2,opt,name=through,proto3" json:"through,omitempty"`   // the last entry that was read, even if it is never shown
-	Oldest        int64                  `protobuf:"varint,3,opt,name=oldest,proto3" json:"oldest,omitempty"`    // number of the oldest entry in the log
-	Messages      []*Frame               `protobuf:"bytes,4,rep,name=messages,proto3" json:"messages,omitempty"` // as a node pushes them, oldest first
+	Newest        *Mark                  `protobuf:"bytes,1,opt,name=newest,proto3" json:"newest,omitempty"`   // the end of the log
+	Through       *Mark                  `protobuf:"bytes,2,opt,name=through,proto3" json:"through,omitempty"` // the last entry that was read, even if it is never shown
+	Oldest        int64                  `protobuf:"varint,3,opt,name=oldest,proto3" json:"oldest,omitempty"`  // number of the oldest entry in the log
+	Entries       []*PageEntry           `protobuf:"bytes,4,rep,name=entries,proto3" json:"entries,omitempty"` // oldest first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -496,11 +496,80 @@ func (x *Page) GetOldest() int64 {
 	return 0
 }
 
-func (x *Page) GetMessages() []*Frame {
+func (x *Page) GetEntries() []*PageEntry {
 	if x != nil {
-		return x.Messages
+		return x.Entries
 	}
 	return nil
+}
+
+// PageEntry is a message in a page.
+type PageEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Entry         []byte                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`    // an encoded Entry, see hop.proto
+	Number        int64                  `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"` // zero: one more than that of the entry before it in the page
+	Prev          string                 `protobuf:"bytes,4,opt,name=prev,proto3" json:"prev,omitempty"`      // if there is a number: the key of the entry before it in the log
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PageEntry) Reset() {
+	*x = PageEntry{}
+	mi := &file_cim_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PageEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PageEntry) ProtoMessage() {}
+
+func (x *PageEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_cim_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PageEntry.ProtoReflect.Descriptor instead.
+func (*PageEntry) Descriptor() ([]byte, []int) {
+	return file_cim_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PageEntry) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *PageEntry) GetEntry() []byte {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *PageEntry) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *PageEntry) GetPrev() string {
+	if x != nil {
+		return x.Prev
+	}
+	return ""
 }
 
 // Mark is a position in a log. A store that has lost the tail of a log uses its numbers
@@ -517,7 +586,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_cim_proto_msgTypes[2]
+	mi := &file_cim_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -529,7 +598,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_cim_proto_msgTypes[2]
+	mi := &file_cim_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -542,7 +611,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_cim_proto_rawDescGZIP(), []int{2}
+	return file_cim_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Mark) GetLog() int64 {
@@ -613,13 +682,17 @@ const file_cim_proto_rawDesc = "" +
 	"\tnode_path\x18' \x01(\tR\bnodePath\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8e\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x90\x01\n" +
 	"\x04Page\x12!\n" +
 	"\x06newest\x18\x01 \x01(\v2\t.cim.MarkR\x06newest\x12#\n" +
 	"\athrough\x18\x02 \x01(\v2\t.cim.MarkR\athrough\x12\x16\n" +
-	"\x06oldest\x18\x03 \x01(\x03R\x06oldest\x12&\n" +
-	"\bmessages\x18\x04 \x03(\v2\n" +
-	".cim.FrameR\bmessages\"X\n" +
+	"\x06oldest\x18\x03 \x01(\x03R\x06oldest\x12(\n" +
+	"\aentries\x18\x04 \x03(\v2\x0e.cim.PageEntryR\aentries\"_\n" +
+	"\tPageEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05entry\x18\x02 \x01(\fR\x05entry\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x03R\x06number\x12\x12\n" +
+	"\x04prev\x18\x04 \x01(\tR\x04prev\"X\n" +
 	"\x04Mark\x12\x10\n" +
 	"\x03log\x18\x01 \x01(\x03R\x03log\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x06R\x05epoch\x12\x16\n" +
@@ -660,25 +733,26 @@ func file_cim_proto_rawDescGZIP() []byte {
 }
 
 var file_cim_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cim_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_cim_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_cim_proto_goTypes = []any{
-	(Kind)(0),     // 0: cim.Kind
-	(Command)(0),  // 1: cim.Command
-	(*Frame)(nil), // 2: cim.Frame
-	(*Page)(nil),  // 3: cim.Page
-	(*Mark)(nil),  // 4: cim.Mark
-	nil,           // 5: cim.Frame.PropertiesEntry
+	(Kind)(0),         // 0: cim.Kind
+	(Command)(0),      // 1: cim.Command
+	(*Frame)(nil),     // 2: cim.Frame
+	(*Page)(nil),      // 3: cim.Page
+	(*PageEntry)(nil), // 4: cim.PageEntry
+	(*Mark)(nil),      // 5: cim.Mark
+	nil,               // 6: cim.Frame.PropertiesEntry
 }
 var file_cim_proto_depIdxs = []int32{
 	1, // 0: cim.Frame.cmd:type_name -> cim.Command
-	5, // 1: cim.Frame.properties:type_name -> cim.Frame.PropertiesEntry
-	4, // 2: cim.Frame.at:type_name -> cim.Mark
-	4, // 3: cim.Frame.newest:type_name -> cim.Mark
-	4, // 4: cim.Frame.cursors:type_name -> cim.Mark
+	6, // 1: cim.Frame.properties:type_name -> cim.Frame.PropertiesEntry
+	5, // 2: cim.Frame.at:type_name -> cim.Mark
+	5, // 3: cim.Frame.newest:type_name -> cim.Mark
+	5, // 4: cim.Frame.cursors:type_name -> cim.Mark
 	0, // 5: cim.Frame.kind:type_name -> cim.Kind
-	4, // 6: cim.Page.newest:type_name -> cim.Mark
-	4, // 7: cim.Page.through:type_name -> cim.Mark
-	2, // 8: cim.Page.messages:type_name -> cim.Frame
+	5, // 6: cim.Page.newest:type_name -> cim.Mark
+	5, // 7: cim.Page.through:type_name -> cim.Mark
+	4, // 8: cim.Page.entries:type_name -> cim.PageEntry
 	9, // [9:9] is the sub-list for method output_type
 	9, // [9:9] is the sub-list for method input_type
 	9, // [9:9] is the sub-list for extension type_name
@@ -697,7 +771,7 @@ func file_cim_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cim_proto_rawDesc), len(file_cim_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -72,18 +72,23 @@ func SplitStored(b []byte) (key string, entry []byte, err error) {
 // Message decodes a stored entry. It returns an error if the entry or the key cannot be
 // decoded. The message shares no memory with s.
 func (s *Stored) Message() (Message, error) {
+	at := s.GetAt().Position()
+	at.Key = s.GetKey()
+	return message(at, s.GetPrev(), s.GetEntry())
+}
+
+// message decodes an entry. Its position has the key.
+func message(at Position, prev string, entry []byte) (Message, error) {
 	var e Entry
-	if err := proto.Unmarshal(s.GetEntry(), &e); err != nil {
+	if err := proto.Unmarshal(entry, &e); err != nil {
 		return Message{}, fmt.Errorf("decode entry: %w", err)
 	}
-	from, id, err := ParseKey(s.GetKey())
+	from, id, err := ParseKey(at.Key)
 	if err != nil {
 		return Message{}, err
 	}
-	at := s.GetAt().Position()
-	at.Key = s.GetKey()
 	return Message{
 		ID: id, From: from, FromName: e.FromName, To: e.To, Group: e.Group,
-		Text: e.Text, Time: e.Time, Kind: e.Kind, By: e.By, At: at, Prev: s.GetPrev(), Confirm: e.Confirm,
+		Text: e.Text, Time: e.Time, Kind: e.Kind, By: e.By, At: at, Prev: prev, Confirm: e.Confirm,
 	}, nil
 }

@@ -45,27 +45,3 @@ func (f *Frame) Message() Message {
 		By: f.GetBy(), Confirm: f.GetConfirm(),
 	}
 }
-
-// Page returns the answer as protobuf. It shares no memory with p but texts.
-func (p *PulledMessages) Page() *Page {
-	page := &Page{
-		Newest: p.Newest.Mark(), Through: p.Through.Mark(), Oldest: p.Oldest, Messages: make([]*Frame, len(p.Messages)),
-	}
-	for i, m := range p.Messages {
-		page.Messages[i] = m.Frame()
-	}
-	return page
-}
-
-// Pulled is the inverse of PulledMessages.Page.
-func (p *Page) Pulled() PulledMessages {
-	newest := p.GetNewest().Position()
-	pulled := PulledMessages{
-		Epoch: newest.Epoch, Oldest: p.GetOldest(), Newest: newest, Through: p.GetThrough().Position(),
-		Messages: make([]Message, len(p.GetMessages())),
-	}
-	for i, f := range p.GetMessages() {
-		pulled.Messages[i] = f.Message()
-	}
-	return pulled
-}

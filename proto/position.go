@@ -18,7 +18,16 @@ const Inbox int64 = 0
 type Epoch uint64
 
 // MarshalJSON writes sixteen hex digits in quotes.
-func (e Epoch) MarshalJSON() ([]byte, error) { return json.Marshal(e.String()) }
+func (e Epoch) MarshalJSON() ([]byte, error) { return e.appendJSON(nil), nil }
+
+func (e Epoch) appendJSON(b []byte) []byte {
+	const digits = "0123456789abcdef"
+	b = append(b, '"')
+	for shift := 60; shift >= 0; shift -= 4 {
+		b = append(b, digits[e>>shift&0xf])
+	}
+	return append(b, '"')
+}
 
 // UnmarshalJSON reads up to sixteen hex digits in quotes. An empty string is zero.
 func (e *Epoch) UnmarshalJSON(b []byte) error {
@@ -49,6 +58,16 @@ type Position struct {
 	Epoch  Epoch  `json:"epoch"`
 	Number int64  `json:"number"`
 	Key    string `json:"key,omitempty"`
+}
+
+func (p Position) appendJSON(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"log":`...), p.Log, 10)
+	b = p.Epoch.appendJSON(append(b, `,"epoch":`...))
+	b = strconv.AppendInt(append(b, `,"number":`...), p.Number, 10)
+	if p.Key != "" {
+		b = appendString(append(b, `,"key":`...), p.Key)
+	}
+	return append(b, '}')
 }
 
 // Mark returns the wire form, which is never nil.

@@ -26,6 +26,7 @@ const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
            (without a name: all of these)
 
   http     private messages by POST /v1/send, beside the same by connection
+  pull     devices read 1,000 messages that they missed
   storm    all connections break at once and come back
   half     the pairs, at half of the rate that saturates the system
 

@@ -26,27 +26,36 @@ var (
 	Protobuf = Format{Answer: WriteProtobuf, Fail: Fail}
 )
 
-// paged is an answer that also has a form in protobuf.
-type paged interface{ Page() *proto.Page }
+// Forms is an answer with two forms. JSON returns the bytes of the answer.
+type Forms interface {
+	JSON() []byte
+	Protobuf() pb.Message
+}
 
 // Accepted returns the format for a client. It is JSON, unless the request accepts
-// protobuf and nothing else, and the answer has that form.
+// protobuf and nothing else, and the answer has Forms.
 func Accepted(r *http.Request) Format {
 	if r.Header.Get("Accept") != proto.ContentProtobuf {
 		return JSON
 	}
-	return Format{Answer: writePage, Fail: Fail}
+	return Format{Answer: writeAccepted, Fail: Fail}
 }
 
-func writePage(w http.ResponseWriter, answer any) {
-	if a, ok := answer.(paged); ok {
-		WriteProtobuf(w, a.Page())
+func writeAccepted(w http.ResponseWriter, answer any) {
+	if a, ok := answer.(Forms); ok {
+		WriteProtobuf(w, a.Protobuf())
 		return
 	}
 	writeJSON(w, answer)
 }
 
-func writeJSON(w http.ResponseWriter, answer any) { WriteJSON(w, http.StatusOK, answer) }
+func writeJSON(w http.ResponseWriter, answer any) {
+	if a, ok := answer.(Forms); ok {
+		Write(w, http.StatusOK, contentJSON, a.JSON())
+		return
+	}
+	WriteJSON(w, http.StatusOK, answer)
+}
 
 // WriteJSON answers with the status, and with the value answer as JSON. It panics if the
 // value cannot be encoded, because all answers are types of this project.
@@ -55,7 +64,7 @@ func WriteJSON(w http.ResponseWriter, status int, answer any) {
 	if err != nil {
 		panic(fmt.Sprintf("answer cannot be encoded: %v", err))
 	}
-	Write(w, status, "application/json", b)
+	Write(w, status, contentJSON, b)
 }
 
 // WriteProtobuf answers 200 with the value answer, which must be a protobuf message.

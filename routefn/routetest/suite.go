@@ -168,8 +168,8 @@ func (s *suite) message(t *testing.T) {
 	if err := pb.Unmarshal(a.body, page); err != nil || a.header.Get("Content-Type") != proto.ContentProtobuf {
 		t.Fatalf("a page as protobuf: %v, %v", a.header, err)
 	}
-	if got := page.Pulled(); !reflect.DeepEqual(got, pulled) {
-		t.Errorf("as protobuf %+v, as JSON %+v", got, pulled)
+	if got, err := page.Pulled(); err != nil || !reflect.DeepEqual(got, pulled) {
+		t.Errorf("as protobuf %+v, %v, as JSON %+v", got, err, pulled)
 	}
 }
 

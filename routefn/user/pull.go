@@ -3,17 +3,21 @@ package user
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"time"
+
+	pb "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/proto/token"
+	"github.com/cim-go/cim/routefn/body"
 	"github.com/cim-go/cim/routefn/check"
 	"github.com/cim-go/cim/routefn/record"
 )
 
 // Pull is POST /v1/pull. It returns the messages that follow a position in the caller's
-// inbox or in the log of a group. An unreadable entry is logged and skipped.
-func (u *Requests) Pull(ctx context.Context, caller token.Token, q proto.PullMessages) (*proto.PulledMessages, error) {
+// inbox or in the log of a group.
+func (u *Requests) Pull(ctx context.Context, caller token.Token, q proto.PullMessages) (body.Forms, error) {
 	if err := check.Pull(q.After, q.Limit); err != nil {
 		return nil, err
 	}
@@ -26,16 +30,22 @@ func (u *Requests) Pull(ctx context.Context, caller token.Token, q proto.PullMes
 	if err != nil {
 		return nil, err
 	}
-	messages := make([]proto.Message, 0, len(pulled.Entries))
-	for _, e := range pulled.Entries {
-		m, err := e.Message()
-		if err != nil {
-			u.cfg.Log.Error("stored entry is unreadable", "user", caller.User, "log", q.After.Log, "number", e.GetAt().GetNumber(), "err", err)
-			continue
-		}
-		messages = append(messages, m)
+	return page{pulled, u.cfg.Log.With("user", caller.User)}, nil
+}
+
+// page is an answer to Pull.
+type page struct {
+	record.Pulled
+	log *slog.Logger
+}
+
+func (p page) Protobuf() pb.Message { return proto.NewPage(p.Newest, p.Through, p.Oldest, p.Entries) }
+
+// JSON leaves out and logs entries that cannot be read.
+func (p page) JSON() []byte {
+	messages, err := proto.NewPage(p.Newest, p.Through, p.Oldest, p.Entries).Pulled()
+	if err != nil {
+		p.log.Error("stored entry is unreadable", "err", err)
 	}
-	return &proto.PulledMessages{
-		Epoch: pulled.Epoch, Oldest: pulled.Oldest, Newest: pulled.Newest, Messages: messages, Through: pulled.Through,
-	}, nil
+	return messages.AppendJSON(nil)
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	pb "google.golang.org/protobuf/proto"
 
 	"github.com/cim-go/cim/client/cim/lab/bench/loadclients"
 	"github.com/cim-go/cim/proto"
@@ -195,7 +196,7 @@ func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
 	}
 }
 
-// try calls a route once. If a later try may succeed, it returns with the error how long
+// try calls a route once. The answer comes as JSON, or as protobuf if out is a page. If a later try may succeed, it returns with the error how long
 // to wait.
 func (a *api) try(ctx context.Context, i int, path string, in, out any) (later time.Duration, err error) {
 	body, err := json.Marshal(in)
@@ -207,6 +208,10 @@ func (a *api) try(ctx context.Context, i int, path string, in, out any) (later t
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	page, paged := out.(*proto.Page)
+	if paged {
+		request.Header.Set("Accept", proto.ContentProtobuf)
+	}
 	if token := a.tokens[i]; token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -225,7 +230,12 @@ func (a *api) try(ctx context.Context, i int, path string, in, out any) (later t
 		}
 		return later, fmt.Errorf("%s answers %s: %s", path, answer.Status, body)
 	}
-	if err := json.Unmarshal(body, out); err != nil {
+	if paged {
+		err = pb.Unmarshal(body, page)
+	} else {
+		err = json.Unmarshal(body, out)
+	}
+	if err != nil {
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	return 0, nil

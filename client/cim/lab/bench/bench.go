@@ -61,7 +61,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 
 func (b *bench) loads() []load {
 	all := map[string]func() []load{
-		"fanout": b.fanout, "pairs": b.pairs, "idle": b.idle, "login": b.login, "group": b.groups, "http": b.http, "half": b.half, "storm": b.storm,
+		"fanout": b.fanout, "pairs": b.pairs, "idle": b.idle, "login": b.login, "group": b.groups, "http": b.http, "half": b.half, "pull": b.pull, "storm": b.storm,
 	}
 	var loads []load
 	for _, name := range b.Loads {

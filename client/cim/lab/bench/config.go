@@ -74,7 +74,7 @@ type Config struct {
 }
 
 // Loads has the names of all loads.
-var Loads = append(slices.Clone(Usual), "http", "half", "storm")
+var Loads = append(slices.Clone(Usual), "http", "half", "pull", "storm")
 
 // Remote has the names of the loads that are measured on a system elsewhere if none is
 // named.

@@ -28,6 +28,8 @@
 //	        compare two systems at one rate, half of -half-of is sent instead. If a
 //	        timer of 10 ms in the bench is more than 20 ms late, the run is thrown away
 //	        and repeated, at most 20 times.
+//	pull    Eight users read 1,000 messages of their logs, again and again: as JSON, and as
+//	        protobuf, which the SDK asks for. The load generator decodes each page.
 //	storm   5,000 connections break at the same moment. All users log in again at once by
 //	        their tokens, and each connects as soon as it has its ticket. The SDK would
 //	        wait a moment, but these clients do not. All times count from the break.
