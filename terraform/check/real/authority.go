@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"sync"
 	"time"
 )
@@ -62,14 +63,38 @@ func (a *authority) certificateFor(hello *tls.ClientHelloInfo) (*tls.Certificate
 	if c := a.issued[hello.ServerName]; c != nil {
 		return c, nil
 	}
-	template := template("emulated")
-	template.DNSNames = []string{hello.ServerName}
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &a.key.PublicKey, a.key)
+	der, err := a.issue(hello.ServerName)
 	if err != nil {
 		return nil, err
 	}
 	c := &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: a.key}
 	a.issued[hello.ServerName] = c
 	return c, nil
+}
+
+// issue signs a certificate for a name, or for an IP address. All have the authority's own
+// key.
+func (a *authority) issue(name string) ([]byte, error) {
+	template := template("emulated")
+	if ip := net.ParseIP(name); ip != nil {
+		template.IPAddresses = []net.IP{ip}
+	} else {
+		template.DNSNames = []string{name}
+	}
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	return x509.CreateCertificate(rand.Reader, template, a.certificate, &a.key.PublicKey, a.key)
+}
+
+// pair returns a certificate for a name or an IP address, and its key, both PEM.
+func (a *authority) pair(name string) (certificate, key string, err error) {
+	der, err := a.issue(name)
+	if err != nil {
+		return "", "", err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(a.key)
+	if err != nil {
+		return "", "", err
+	}
+	certificate = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	return certificate, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})), nil
 }

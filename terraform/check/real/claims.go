@@ -6,14 +6,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 )
 
 // A claim is something that must hold of what was applied. It is asked of AWS, and
@@ -32,64 +28,15 @@ var claims = []claim{
 	{"an instance that the group takes away has time to drain", instancesDrain},
 	{"balancer and group ask whether a node lives, not whether it is ready", livenessDecides},
 	{"the HTTP API leads to the function's alias, which is the published zip", apiLeadsToFunction},
+	{"the function calls nodes and the store under TLS", functionCallsUnderTLS},
 	{"that zip runs, reads its secrets, and keeps an account in the store", functionServes},
+	{"a node starts from its script, by names of its own, and takes nothing without TLS", nodeStarts},
 }
 
-func secretsAreSecret(ctx context.Context, d *deployment) error {
-	secrets, err := d.secrets(ctx)
-	if err != nil {
-		return err
-	}
-	places, err := d.startScripts(ctx)
-	if err != nil {
-		return err
-	}
-	if !strings.Contains(places["node"], secrets["cim/cluster-key"].arn) {
-		return errors.New("the nodes' script does not name the cluster key's secret")
-	}
-	state, err1 := os.ReadFile(d.path(stateFile))
-	plan, err2 := unzipped(d.path(firstPlan))
-	function, err3 := d.function(ctx)
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return err
-	}
-	places["the state"], places["the plan"] = string(state), plan
-	places["the function's environment"] = fmt.Sprint(function.Environment.Variables)
-	for where, text := range places {
-		for name, secret := range secrets {
-			if strings.Contains(text, secret.value) {
-				err = errors.Join(err, fmt.Errorf("%s has the value of %s", where, name))
-			}
-		}
-	}
-	return err
-}
-
-type secret struct{ arn, value string }
-
-// secrets returns all that there are, by name.
-func (d *deployment) secrets(ctx context.Context) (map[string]secret, error) {
-	var list struct {
-		SecretList []struct{ ARN, Name string }
-	}
-	if err := d.cloud.ask(ctx, &list, "secretsmanager", "list-secrets"); err != nil {
-		return nil, err
-	}
-	all := map[string]secret{}
-	for _, s := range list.SecretList {
-		var answer struct{ SecretString string }
-		if err := d.cloud.ask(ctx, &answer, "secretsmanager", "get-secret-value", "--secret-id", s.ARN); err != nil {
-			return nil, err
-		}
-		if len(answer.SecretString) < 16 {
-			return nil, fmt.Errorf("%s has only %d characters", s.Name, len(answer.SecretString))
-		}
-		all[s.Name] = secret{s.ARN, answer.SecretString}
-	}
-	if len(all) != 3+2 {
-		return nil, fmt.Errorf("want the secrets of modules/secrets and two that were there, found %q", slices.Sorted(maps.Keys(all)))
-	}
-	return all, nil
+// identified must hold once each process has a key of its own.
+var identified = []claim{
+	{"each node has a group and a role, which reads the node's own key and no other", rolesAreApart},
+	{"no key of a process is in state, plan, user data, or the function's configuration", secretsAreSecret},
 }
 
 // unzipped returns all that a zip has, one after the other.
@@ -160,7 +107,7 @@ func instancesDrain(ctx context.Context, d *deployment) error {
 
 func livenessDecides(ctx context.Context, d *deployment) error {
 	var targets struct {
-		TargetGroups []struct{ TargetGroupName, HealthCheckPath, HealthCheckPort string }
+		TargetGroups []struct{ TargetGroupName, HealthCheckProtocol, HealthCheckPath, HealthCheckPort string }
 	}
 	if err := d.cloud.ask(ctx, &targets, "elbv2", "describe-target-groups"); err != nil {
 		return err
@@ -169,7 +116,7 @@ func livenessDecides(ctx context.Context, d *deployment) error {
 		return fmt.Errorf("want two target groups, found %+v", targets.TargetGroups)
 	}
 	for _, group := range targets.TargetGroups {
-		if group.HealthCheckPath != "/healthz" || group.HealthCheckPort != "8081" {
+		if group.HealthCheckProtocol != "HTTPS" || group.HealthCheckPath != "/healthz" || group.HealthCheckPort != "8081" {
 			return fmt.Errorf("target group asks %+v", group)
 		}
 	}

@@ -18,10 +18,11 @@ const region = "eu-central-1"
 // can reach the real AWS. The proxy connects only to the emulator, certificates of real
 // servers are not trusted, and the caller's credentials are left out.
 type cloud struct {
-	emulator *process
-	proxy    *proxy
-	aws      string // path of AWS' command line
-	env      []string
+	emulator  *process
+	proxy     *proxy
+	authority *authority // whom all programs with the environment trust, and nobody else
+	aws       string     // path of AWS' command line
+	env       []string
 }
 
 // startCloud starts an empty account. dir gets its log and its certificate.
@@ -56,6 +57,7 @@ func (c *cloud) reach(dir string) error {
 	if c.proxy, err = newProxy(a, c.emulator.addr); err != nil {
 		return err
 	}
+	c.authority = a
 	c.env = []string{
 		"HTTPS_PROXY=" + c.proxy.URL(),
 		"NO_PROXY=",

@@ -25,34 +25,28 @@ type deployment struct {
 	cloud *cloud
 	store *process // Redis on this machine: the emulator has none
 	state state    // after apply
+
+	chosen map[string]any // values of variables
 }
 
 // Resources that a user of aws has before an apply.
 const (
 	storeName     = "store" // of a security group
 	storePassword = "of-the-store-that-was-there-before"
-	privateKey    = "-----BEGIN PRIVATE KEY-----\nnot one, and secret all the same\n-----END PRIVATE KEY-----\n"
 	domain        = "chat.example"
 )
 
 // prepare starts the store, makes what a user brings along, and writes the values
 // of variables that say so.
-func (d *deployment) prepare(ctx context.Context) (err error) {
-	d.store, err = launch(ctx, d.work.Dir, nil, "redis-server", func(port string) []string {
-		return []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--requirepass", storePassword}
-	})
-	if err != nil {
+func (d *deployment) prepare(ctx context.Context) error {
+	if err := d.startStore(ctx); err != nil {
 		return err
 	}
 	var group struct{ GroupID string }
 	err1 := d.cloud.ask(ctx, &group, "ec2", "create-security-group", "--group-name", storeName, "--description", "A store that is there already")
 	var zone struct{ HostedZone struct{ ID string } }
 	err2 := d.cloud.ask(ctx, &zone, "route53", "create-hosted-zone", "--name", domain, "--caller-reference", "1")
-	pair, err := json.Marshal(map[string]string{"certificate": "public", "key": privateKey})
-	if err != nil {
-		return err
-	}
-	certificate, err3 := d.secret(ctx, "certificate", string(pair))
+	certificate, key, err3 := d.cloud.authority.pair("*." + domain)
 	password, err4 := d.secret(ctx, "store", storePassword)
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return err
@@ -61,17 +55,36 @@ func (d *deployment) prepare(ctx context.Context) (err error) {
 		"region": region,
 		// The emulator lacks ElastiCache's parameter and user groups, and alarms.
 		"existing_redis": map[string]string{
-			"url": "redis://" + d.store.addr, "password_arn": password, "security_group_id": group.GroupID,
+			"url": "rediss://" + d.store.addr, "password_arn": password, "security_group_id": group.GroupID,
 		},
 		"alarm_topic_arns": nil,
-		// These are optional, and off by default.
+		// This is optional, and off by default.
 		"zookeeper": map[string]string{"archive": filepath.Join(d.work.Dir, "zookeeper.tar.gz")},
-		"tls": map[string]string{
-			"domain": domain, "zone_id": strings.TrimPrefix(zone.HostedZone.ID, "/hostedzone/"), "secret_arn": certificate,
+		"tls":       map[string]string{"domain": domain, "zone_id": strings.TrimPrefix(zone.HostedZone.ID, "/hostedzone/")},
+		"certificate_files": map[string]string{
+			"certificate": certificate, "key": key,
 		},
 		// The deployed programs run on this machine.
 		"route": map[string]string{"architecture": architecture()},
 	})
+}
+
+// startStore starts a Redis on this machine that takes connections under TLS only.
+func (d *deployment) startStore(ctx context.Context) error {
+	certificate, key, err := d.cloud.authority.pair("127.0.0.1")
+	if err == nil {
+		err = errors.Join(d.work.Write("store.pem", certificate), d.work.Write("store.key", key))
+	}
+	if err != nil {
+		return err
+	}
+	d.store, err = launch(ctx, d.work.Dir, nil, "redis-server", func(port string) []string {
+		return []string{
+			"--port", "0", "--tls-port", port, "--bind", "127.0.0.1", "--save", "", "--requirepass", storePassword,
+			"--tls-cert-file", "store.pem", "--tls-key-file", "store.key", "--tls-auth-clients", "no",
+		}
+	})
+	return err
 }
 
 // architecture is this machine's as AWS calls it.
@@ -90,6 +103,7 @@ func (d *deployment) secret(ctx context.Context, name, value string) (string, er
 }
 
 func (d *deployment) choose(variables map[string]any) error {
+	d.chosen = variables
 	b, err := json.MarshalIndent(variables, "", "\t")
 	if err != nil {
 		return err
@@ -98,9 +112,44 @@ func (d *deployment) choose(variables map[string]any) error {
 		d.work.Write("zookeeper.tar.gz", "stands for Apache's release\n"))
 }
 
+// identify chooses identities, too, and applies that.
+func (d *deployment) identify(ctx context.Context) error {
+	files := map[string]string{"route-1": "key and certificate of route-1"}
+	for _, id := range nodeIDs {
+		files[id] = "key and certificate of " + id
+	}
+	d.chosen["identities"] = map[string]any{"nodes": nodeIDs, "route": "route-1"}
+	d.chosen["identity_files"] = files
+	if err := d.choose(d.chosen); err != nil {
+		return err
+	}
+	return d.apply(ctx)
+}
+
+// nodeIDs are those of the nodes that identify chooses.
+var nodeIDs = []string{"node-1", "node-2"}
+
+// identities are the ids that were chosen; none before identify.
+func (d *deployment) identities() map[string]string {
+	files, _ := d.chosen["identity_files"].(map[string]string)
+	return files
+}
+
+// groups are the names of the nodes' groups.
+func (d *deployment) groups() (names []string) {
+	if len(d.identities()) == 0 {
+		return []string{"cim"}
+	}
+	for _, id := range nodeIDs {
+		names = append(names, "cim-"+id)
+	}
+	return names
+}
+
 // terraform runs a command of the root with the chosen variables.
 func (d *deployment) terraform(ctx context.Context, args ...string) (string, error) {
-	return d.work.Terraform(ctx, root, append(args, "-input=false", "-var-file=../../chosen.tfvars.json")...)
+	options := []string{args[0], "-input=false", "-var-file=../../chosen.tfvars.json"}
+	return d.work.Terraform(ctx, root, append(options, args[1:]...)...)
 }
 
 // apply plans, keeps the plan beside the state, and applies it.
@@ -111,13 +160,14 @@ func (d *deployment) apply(ctx context.Context) (err error) {
 	if _, err = d.terraform(ctx, "plan", "-out="+firstPlan); err != nil {
 		return err
 	}
-	if _, err = d.work.Terraform(ctx, root, "apply", "-input=false", firstPlan); err != nil {
+	if _, err = d.terraform(ctx, "apply", firstPlan); err != nil {
 		return err
 	}
 	text, err := os.ReadFile(d.path(stateFile))
 	if err != nil {
 		return err
 	}
+	d.state = state{}
 	return json.Unmarshal(text, &d.state)
 }
 

@@ -68,6 +68,22 @@ func apiLeadsToFunction(ctx context.Context, d *deployment) error {
 	return nil
 }
 
+// functionCallsUnderTLS holds what the function is told about others.
+func functionCallsUnderTLS(ctx context.Context, d *deployment) error {
+	f, err := d.function(ctx)
+	if err != nil {
+		return err
+	}
+	for name, want := range map[string]string{
+		"CIM_RING": "seed:https://cim-seed." + domain + ":8081", "CIM_REDIS": "rediss://" + d.store.addr,
+	} {
+		if got := f.Environment.Variables[name]; got != want {
+			err = errors.Join(err, fmt.Errorf("%s is %q, want %q", name, got, want))
+		}
+	}
+	return err
+}
+
 // functionServes runs the deployed zip as Lambda would, in the environment that the
 // deployed configuration has. It reaches the emulated Secrets Manager, whose names of
 // secrets it was given, and the store; not the nodes, which the emulator does not run.

@@ -85,7 +85,7 @@ func (p policy) lines(role string) (all []string) {
 
 // varying is what is another in each deployment: region with account, the names that
 // AWS completes, checksums, and ids of zones.
-var varying = regexp.MustCompile(`[a-z]+-[a-z]+-\d:\d{12}|(artifacts-)\d+|(secret:[a-z/-]+-)\w{6}$|[0-9a-f]{64}|(hostedzone/)\w+`)
+var varying = regexp.MustCompile(`[a-z]+-[a-z]+-\d:\d{12}|(artifacts-)\d+|(secret:[a-z0-9/-]+-)\w{6}$|[0-9a-f]{64}|(hostedzone/)\w+`)
 
 func anonymous(resource string) string {
 	return varying.ReplaceAllString(resource, "$1$2$3...")

@@ -16,6 +16,27 @@ import (
 // maxUserData is EC2's limit, in bytes, before base64.
 const maxUserData = 16 << 10
 
+// launchTemplate is what a node starts with.
+type launchTemplate struct {
+	UserData           string
+	IamInstanceProfile struct{ Arn string }
+}
+
+// template returns the newest of a group of nodes.
+func (d *deployment) template(ctx context.Context, group string) (t launchTemplate, err error) {
+	var answer struct {
+		LaunchTemplateVersions []struct{ LaunchTemplateData launchTemplate }
+	}
+	err = d.cloud.ask(ctx, &answer, "ec2", "describe-launch-template-versions", "--launch-template-name", group, "--versions", "$Latest")
+	if err == nil && len(answer.LaunchTemplateVersions) != 1 {
+		err = fmt.Errorf("%s has %d newest templates", group, len(answer.LaunchTemplateVersions))
+	}
+	if err != nil {
+		return t, err
+	}
+	return answer.LaunchTemplateVersions[0].LaunchTemplateData, nil
+}
+
 // scriptsStart asks bash whether it can read the scripts that machines start with, and
 // those that they write.
 func scriptsStart(ctx context.Context, d *deployment) error {
@@ -32,8 +53,10 @@ func scriptsStart(ctx context.Context, d *deployment) error {
 			err = errors.Join(err, readable(ctx, name+" "+path, inner))
 		}
 	}
-	if n := len(written(scripts["node"])); n != 3 {
-		err = errors.Join(err, fmt.Errorf("a node writes %d scripts, want what prepares, names and leaves", n))
+	for name, script := range scripts {
+		if n := len(written(script)); strings.HasPrefix(name, nodeScript) && n != 3 {
+			err = errors.Join(err, fmt.Errorf("%s writes %d scripts, want what prepares, names and leaves", name, n))
+		}
 	}
 	return err
 }
@@ -50,14 +73,19 @@ func readable(ctx context.Context, name, script string) error {
 
 var document = regexp.MustCompile(`(?ms)^cat >(\S+) <<'EOF'\n(.*?)^EOF$`)
 
-// written returns the scripts that a script writes, by path.
-func written(script string) map[string]string {
+// documents returns the files that a script writes, by path.
+func documents(script string) map[string]string {
 	all := map[string]string{}
 	for _, match := range document.FindAllStringSubmatch(script, -1) {
-		if path, text := match[1], match[2]; strings.HasPrefix(text, "#!/bin/bash\n") {
-			all[path] = text
-		}
+		all[match[1]] = match[2]
 	}
+	return all
+}
+
+// written returns the scripts that a script writes, by path.
+func written(script string) map[string]string {
+	all := documents(script)
+	maps.DeleteFunc(all, func(_, text string) bool { return !strings.HasPrefix(text, "#!/bin/bash\n") })
 	return all
 }
 
@@ -74,24 +102,24 @@ func (d *deployment) startScripts(ctx context.Context) (map[string]string, error
 		}
 		scripts[name] = string(script)
 	}
-	if len(scripts) != 1+3 {
-		return nil, fmt.Errorf("want scripts of nodes and of three ZooKeeper servers, found %q", slices.Sorted(maps.Keys(scripts)))
+	if want := len(d.groups()) + 3; len(scripts) != want {
+		return nil, fmt.Errorf("want scripts of %d groups of nodes and of three ZooKeeper servers, found %q", len(d.groups()), slices.Sorted(maps.Keys(scripts)))
 	}
 	return scripts, nil
 }
 
-// userData returns that of the nodes' template and of ZooKeeper's servers, in base64.
+// nodeScript begins the names of the scripts of nodes; their group's follows.
+const nodeScript = "node of "
+
+// userData returns that of the nodes' templates and of ZooKeeper's servers, in base64.
 func (d *deployment) userData(ctx context.Context) (map[string]string, error) {
 	all := map[string]string{}
-	var templates struct {
-		LaunchTemplateVersions []struct{ LaunchTemplateData struct{ UserData string } }
-	}
-	err := d.cloud.ask(ctx, &templates, "ec2", "describe-launch-template-versions", "--launch-template-name", "cim", "--versions", "$Latest")
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range templates.LaunchTemplateVersions {
-		all["node"] = v.LaunchTemplateData.UserData
+	for _, group := range d.groups() {
+		template, err := d.template(ctx, group)
+		if err != nil {
+			return nil, err
+		}
+		all[nodeScript+group] = template.UserData
 	}
 	for _, id := range d.state.each("aws_instance", "id") {
 		var answer struct{ UserData struct{ Value string } }

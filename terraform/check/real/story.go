@@ -84,7 +84,7 @@ func emulatedHolds(ctx context.Context, r *report, t tools, dir string) error {
 	return deployed(ctx, r, &deployment{work: w, cloud: c})
 }
 
-// plans plans each root as it is, with the store and the alarms that are not applied
+// plans plans each root with what it must be told and nothing else, with the store and the alarms that are not applied
 // later. The provider checks every value. The emulator gets requests only for resources
 // that exist already.
 func plans(ctx context.Context, r *report, w *workspace.Workspace) {
@@ -110,7 +110,7 @@ func planOf(ctx context.Context, w *workspace.Workspace, module string) (p plan,
 	}
 	args := []string{"plan", "-input=false", "-out=default.plan"}
 	if module == root {
-		args = append(args, "-var=region="+region)
+		args = append(args, "-var=region="+region, `-var=tls={domain="`+domain+`",zone_id="Z0123456789",secret_arn="arn:aws:secretsmanager:`+region+`:123456789012:secret:tls"}`)
 	}
 	if _, err := w.Terraform(ctx, module, args...); err != nil {
 		return p, err
@@ -133,14 +133,21 @@ func deployed(ctx context.Context, r *report, d *deployment) error {
 		n := d.state.made()
 		r.count(n, emulated)
 		fmt.Fprintf(r.log, "%s has %d resources\n", root, n[root])
-		for _, claim := range claims {
-			r.step(ctx, claim.says, func() error { return claim.holds(ctx, d) })
-		}
+		hold(ctx, r, d, claims)
 		r.step(ctx, "a second plan changes nothing but what differences.txt has", func() error { return d.settled(ctx) })
+		if r.step(ctx, "apply "+root+" with a key for each process", func() error { return d.identify(ctx) }) {
+			hold(ctx, r, d, identified)
+		}
 	}
 	r.step(ctx, "destroy "+root, func() error { return d.destroy(ctx) })
 	fmt.Fprintf(r.log, "the emulator was asked %d times\n", d.cloud.proxy.Calls.Load())
 	return nil
+}
+
+func hold(ctx context.Context, r *report, d *deployment, claims []claim) {
+	for _, claim := range claims {
+		r.step(ctx, claim.says, func() error { return claim.holds(ctx, d) })
+	}
 }
 
 // moduleOf is the folder of a resource of aws, by the address of its module.

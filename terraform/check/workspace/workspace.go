@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +104,7 @@ func (w *Workspace) Write(name, text string) error {
 // Terraform runs a command in a module and returns what it prints. When ctx ends,
 // terraform is asked to end and gets time to write its state.
 func (w *Workspace) Terraform(ctx context.Context, module string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "terraform", append(args, "-no-color")...)
+	cmd := exec.CommandContext(ctx, "terraform", slices.Insert(slices.Clone(args), 1, "-no-color")...) // a plan's file is last
 	cmd.Dir, cmd.Env = filepath.Join(w.Dir, "terraform", module), w.Env
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute
