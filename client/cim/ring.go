@@ -76,8 +76,8 @@ func showRing(ctx context.Context, args []string, stderr io.Writer) error {
 	return nil
 }
 
-// forPrograms returns an answer in JSON as it came, but replaces characters that a
-// terminal may obey by JSON escapes.
+// forPrograms returns an answer in JSON as it came, with one exception. Characters that a
+// terminal may obey become JSON escapes.
 func forPrograms(body []byte) (string, error) {
 	if !json.Valid(body) || !utf8.Valid(body) {
 		return "", errors.New("the answer is not JSON")

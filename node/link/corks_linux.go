@@ -11,8 +11,8 @@ type corks struct {
 	resume func() // writes the frames that were held back, or wakes writers
 }
 
-// defers reports whether a writer need not be woken now, because the end of a cork will
-// do so.
+// defers reports whether the end of a cork will wake the writer, so that nobody else need
+// wake it now.
 func (g *corks) defers() bool {
 	if g.open.Load() == 0 {
 		return false

@@ -75,8 +75,8 @@ func release(b *[]byte) {
 	}
 }
 
-// readFrame blocks until it has read a frame, whose body may have limit bytes. The frame
-// is in a buffer of the pool, which the caller releases.
+// readFrame blocks until it has read a frame, whose body may have at most limit bytes.
+// The frame is in a buffer of the pool, which the caller releases.
 func readFrame(r *bufio.Reader, limit int) (*[]byte, error) {
 	size, err := binary.ReadUvarint(r)
 	if err != nil {

@@ -18,11 +18,11 @@ const smallestShare = 16
 // eighth of limit, the limit of the class, but at least smallestShare.
 func shareOf(limit int) int { return max(smallestShare, limit/8) }
 
-// Enter counts one more request of the user. The parameters are the limit of the request's
-// class and its spare places, see Limiter.Limit and Limiter.Spare. A user with a whole share
-// may have more requests as long as a share of spare places is left for others. Otherwise
-// Enter returns false and counts nothing. If it returns true, the caller must call Leave
-// once.
+// Enter counts one more request of the user. The parameters are the limit of the
+// request's class and its spare places, see Limiter.Limit and Limiter.Spare. A user who
+// has a whole share may have more requests, as long as one share of the spare places is
+// left for others. Otherwise Enter returns false and counts nothing. If it returns true,
+// the caller must call Leave once.
 func (s *Share) Enter(user int64, limit, spare int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -166,7 +166,7 @@ func Ack(number int64, cursors []proto.Position) error {
 }
 
 // Pull returns an error if after is not a position from which a log can be read, or if
-// a page cannot have limit entries.
+// limit is no possible number of entries in a page.
 func Pull(after proto.Position, limit int) error {
 	switch {
 	case limit < 0 || limit > proto.MaxPull:

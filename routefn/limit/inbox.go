@@ -8,9 +8,9 @@ type Places struct {
 	Strangers int // messages of all senders together who are no contacts of the owner
 }
 
-// PlacesOf returns the places of an inbox that keeps count messages. One sender has a
-// tenth of the places, and all strangers together have half. So even if very many
-// strangers write, contacts can still write, too.
+// PlacesOf returns the places of an inbox. The parameter count is how many messages the
+// inbox keeps. One sender has a tenth of the places, and all strangers together have
+// half. So even if very many strangers write, contacts can still write, too.
 func PlacesOf(count int) Places {
 	return Places{All: max(1, count), Sender: max(1, count/10), Strangers: max(1, count/2)}
 }

@@ -31,8 +31,8 @@ const (
 	// never is what tick returns if no message is due at any time.
 	never = time.Hour
 	// settleTime is how long clients wait after their logins before the first message. A
-	// node pushes to a session from a moment after its login answer on. Before that, it only
-	// reports the end of a log, from which a client of the SDK would pull. These clients
+	// node begins to push to a session a moment after the login answer. Before that, it
+	// only reports the end of a log, and a client of the SDK would pull. These clients
 	// never pull.
 	settleTime = 250 * time.Millisecond
 	// connectAtOnce is how many clients connect at a time.

@@ -35,6 +35,6 @@
 //
 // Memory is the largest resident size of a process, which is read twice per second.
 //
-// Here one address may have 256 connections of strangers. That is the default of nodes
-// and routes that other machines can reach.
+// In these clusters, one address may have 256 connections of strangers, who have not
+// logged in. That is the default of nodes and routes that other machines can reach.
 package abuse

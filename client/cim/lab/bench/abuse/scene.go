@@ -38,8 +38,8 @@ const (
 	others         // how many accounts of this list there are
 )
 
-// perAddress is how many connections of strangers one address may have. It is the default
-// of nodes and routes that other machines can reach.
+// perAddress is how many connections of strangers, who have not logged in, one address
+// may have. It is the default of nodes and routes that other machines can reach.
 const perAddress = "256"
 
 // open starts a cluster and its users. A measurement on it ends early if a timer is later

@@ -123,8 +123,9 @@ func (s *Pool) dial(seat Seat) error {
 	return nil
 }
 
-// Poll writes what waits, waits until something happens but no longer than wait, and
-// handles it. It returns an error if a client was lost or ctx ends.
+// Poll writes what waits to be written. Then it waits until something happens, for the
+// duration wait at most, and handles that. It returns an error if a client was lost or
+// ctx ends.
 func (s *Pool) Poll(ctx context.Context, wait time.Duration) error {
 	if err := s.loop.Poll(min(wait, s.pingDue())); err != nil {
 		return err

@@ -52,7 +52,7 @@ func (c *cluster) spread() []time.Duration {
 	return known
 }
 
-// tell makes member i send the news to fanout random others, each once.
+// tell makes member i send the news to random others, as many as fanout says, each once.
 func (c *cluster) tell(i int, at time.Duration, fanout int, known []time.Duration) {
 	told := make([]int, 0, 8)
 	for len(told) < min(fanout, c.n-1) {

@@ -35,8 +35,8 @@ const (
 	// If the node of such a client is killed, only the acknowledgements of the client's
 	// TCP prove which messages it has read.
 	cimCalm = 8 * time.Second
-	// A CIM client gives up its connection if no byte comes for cimSilence longer than
-	// the time after which it pings.
+	// A CIM client gives up its connection if no frame comes for the sum of cimSilence
+	// and the client's idle time, after which it pings.
 	cimSilence = 6 * time.Second
 	cimRest    = 3 * time.Second        // from /offLine to the next /login, as CIM's client waits
 	cimCall    = 10 * time.Second       // of an HTTP call
