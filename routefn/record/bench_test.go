@@ -145,7 +145,7 @@ func BenchmarkAppendGroup(b *testing.B) {
 				}
 			}
 			hash := logref.Ref{Group: g}.Hash() // as if they had joined long ago
-			s.Run(b.Context(), "change", op.Write(hash, []any{"hset", hash, joinedField, 0}))
+			s.Run(b.Context(), "change", op.Write(hash, []any{"hset", hash, "joined", 0}))
 			batch := make([]Message, 100)
 			before := serverCPU(b, s)
 			n := 0

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -104,6 +105,59 @@ func TestLeasesAreRenewedAndRunOut(t *testing.T) {
 		}
 		if least := storeClock(t, s) + leaseTime.Milliseconds() - time.Minute.Milliseconds(); ends[0] < least {
 			t.Error("the lease runs for less than a minute")
+		}
+	})
+}
+
+// leaseValue returns what the store keeps of a lease.
+func leaseValue(l Lease, end int64) string {
+	return rows.BootText(l.Boot) + "\t" + l.Addr + "\t" + strconv.FormatInt(end, 10)
+}
+
+func TestManyGroupsAreEnteredAtOnce(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice, bob := account(t, s, "alice"), account(t, s, "bob")
+		lease := Lease{Node: "n1", Boot: 1, Addr: "n1:1"}
+		const own = enteredAtOnce + 2
+		var asked []Entering
+		for i := range own {
+			g, err := s.CreateGroup(t.Context(), NewGroup{Creator: alice.User, ID: fmt.Sprint(i)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(t, s, alice, g, false)
+			asked = append(asked, Entering{Group: g, Users: []int64{alice.User}})
+		}
+		const strangers = 2100 // more than one HMGET of a script reads
+		for i := range strangers {
+			asked[0].Users = append(asked[0].Users, int64(1+i))
+		}
+		slices.Reverse(asked[0].Users)
+		foreign := group(t, s, bob)
+		asked = slices.Insert(asked, own/2, Entering{Group: foreign, Users: []int64{alice.User}}, Entering{Group: 9, Users: []int64{alice.User}})
+		for i, e := range s.EnterNode(t.Context(), lease, asked) {
+			want := error(nil)
+			switch asked[i].Group {
+			case foreign:
+				want = ErrNotMember
+			case 9:
+				want = ErrNoGroup
+			}
+			if !errors.Is(e.Err, want) {
+				t.Errorf("group %d of %d: %v, want %v", i, len(asked), e.Err, want)
+			}
+			if want != nil {
+				continue
+			}
+			if last := len(e.Joined) - 1; len(e.Joined) != len(asked[i].Users) || e.Joined[last] == 0 || slices.Max(append(e.Joined[:last], 0)) > 0 {
+				t.Errorf("group %d: joined at %v, want the last user alone", i, e.Joined)
+			}
+			if renewed := s.RenewNode(t.Context(), lease, []int64{asked[i].Group})[0]; renewed.Err != nil || renewed.Newest != e.Newest || e.Newest.Number != 2 {
+				t.Errorf("group %d ends at %v, and is renewed to %+v", i, e.Newest, renewed)
+			}
+		}
+		if e := s.RenewNode(t.Context(), lease, []int64{foreign})[0]; !errors.Is(e.Err, ErrNotMember) {
+			t.Errorf("the node got a lease of a group without members there: %+v", e)
 		}
 	})
 }

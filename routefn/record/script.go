@@ -29,6 +29,7 @@ var (
 	placeScript  = lua.Load("entry", "find", "place")
 	shownScript  = lua.Load("entry", "shown")
 	trimScript   = lua.Load("clock", "entry", "contact", "fetched", "room", "trim")
+	enterScript  = lua.Load("clock", "entry", "enter")
 	dropScript   = lua.Load("drop")
 	openScript   = lua.Load("clock", "entry", "live", "void", "device", "forget", "open")
 	issueScript  = lua.Load("clock", "live", "void", "device", "logins", "issue")

@@ -216,6 +216,8 @@ type Entering struct {
 	Group int64
 	Users []int64        // members who are at the node; none for the group of everyone
 	Known proto.Position // the end of the log as the node knows it; zero: the node holds no lease
+
+	renews bool // the node holds a lease, and only renews it
 }
 
 // Entered is the answer to one Entering. Err is nil, ErrNoGroup, ErrNotMember if none
