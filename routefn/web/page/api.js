@@ -17,7 +17,7 @@ export function retryOf(code) {
 
 export const codes = { full: 4100, unavailable: 4101, unauthorized: 4207, diverged: 4215, loggedOut: 4201, replaced: 4200, unknownGroup: 4213, notMember: 4214, notFound: 4216, sessionEnded: 4225 };
 
-// A call that failed with a status of 4xx is not repeated, except after these.
+// A call that failed with a 4xx status is not repeated, unless it is one of these three.
 const forGood = (status) => status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 
 const patience = 10_000; // ms that a call waits for its answer

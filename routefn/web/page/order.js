@@ -79,7 +79,7 @@ export class Follower {
     return this.#early.size ? Math.min(earlyWait * 2 ** this.#vain, longestWait) : undefined;
   }
 
-  // doubt has the log read from the route, whether or not anything seems to be missing.
+  // doubt makes the log be read from the route, even if nothing seems to be missing.
   doubt() {
     this.#doubt = true;
   }
@@ -219,8 +219,8 @@ export class Follower {
 }
 
 // start returns the places from which to follow a log, the newest first. These are the
-// kept places. If there are none, it is the cursor; without a cursor, it is the end of
-// the log if fromEnd is set.
+// kept places. If there are none, the only place is the cursor. If there is no cursor,
+// either, it is the end of the log if fromEnd is set.
 export function start(kept, cursor, end, fromEnd) {
   if (kept.length) return kept;
   if (cursor?.number > 0) return [cursor];

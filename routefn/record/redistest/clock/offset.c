@@ -1,7 +1,7 @@
-// Shifts the wall clock of the process that it is preloaded into by as many
-// seconds as a file says, which is mapped, so that a change shows at once. It
-// allocates nothing and looks nothing up: redis-server's allocator asks for the
-// time before either works.
+// This library is preloaded into a process, and shifts its wall clock by as many
+// seconds as a file says. The file is mapped, so that a change shows at once. The
+// library allocates nothing and looks nothing up, because redis-server's allocator
+// asks for the time before either works.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

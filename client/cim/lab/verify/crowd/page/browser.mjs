@@ -1,4 +1,4 @@
-// What the page's modules find in a browser, as far as they need it, in Node: a
+// This module gives the page's modules in Node what they need of a browser: a
 // WebSocket whose connection can be hurt, fetch, and a localStorage in a folder.
 
 import { createHash, randomBytes, webcrypto } from "node:crypto";

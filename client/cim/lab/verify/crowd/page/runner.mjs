@@ -3,8 +3,8 @@
 // It uses the page's modules as main.js does. On stdout it writes what it shows and
 // what it is told, each a record of the ledger in a line. On stdin it takes commands,
 // each a line: {"say": text, "to": conversation, "id": ...}, {"do": "cut", "tear",
-// "mute", "slow", "fast" or "quit"}. Between two turns it may end at any time, as a tab
-// that crashes: what it showed is in the storage and was told by then.
+// "mute", "slow", "fast" or "quit"}. It may be ended between any two turns of the event
+// loop, like a tab that crashes. What it showed by then is in the storage and on stdout.
 
 import { createInterface } from "node:readline";
 import { install, network } from "./browser.mjs";
@@ -28,7 +28,7 @@ let chat = null;
 let nextID = "";
 const unsaid = []; // what was typed while the page showed its door
 
-// begin is main.js's, with the ledger for a view.
+// begin does what main.js does, but writes to the ledger instead of a view.
 function begin(session, answer) {
   const history = new History(session.user);
   const typed = new Set(history.outbox.map((m) => m.id));
