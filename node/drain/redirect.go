@@ -46,9 +46,9 @@ func (d *Drainer[S]) step(ctx context.Context, now time.Time, answered bool) boo
 	return refused(err)
 }
 
-// allowed returns how many clients may be sent away now. If some of the budget is unused,
-// allowed keeps at most what one step adds, and one client more. So a tick that comes
-// early wastes nothing.
+// allowed returns how many clients may be sent away now. The unused part of the budget is
+// kept for the next call, up to what one step adds and one client more. So a tick that
+// comes early wastes nothing.
 func (d *Drainer[S]) allowed(now time.Time) int {
 	rate := float64(d.config.Rate)
 	d.budget += rate * max(0, now.Sub(d.refill).Seconds())

@@ -131,8 +131,8 @@ func (c *CIM) Tear() { c.each(func(w *wire) { w.state.Store(tearing) }) }
 
 // Mute makes the present connection lose everything that the client sends. The node then
 // closes the connection, because the client is silent. The client still reads everything
-// that arrives, because its TCP acknowledges that. If a network lost the client's
-// packets, its TCP would acknowledge nothing.
+// that arrives, because its TCP acknowledges that. A network that loses the client's
+// packets would lose these acknowledgements, too.
 func (c *CIM) Mute() { c.each(func(w *wire) { w.state.Store(mute) }) }
 
 // Slow makes the client read slowly. It pings only when it has read everything.

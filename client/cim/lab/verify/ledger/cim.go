@@ -223,7 +223,7 @@ func (j *Judge) finalPlace(reader *reader, m *message) (Place, bool) {
 }
 
 // standTwice returns the messages that are in a log more than once. A client that sees no
-// ids shows such a message as often.
+// ids shows such a message as often as the log has it.
 func (j *Judge) standTwice() map[key]bool {
 	twice := make(map[key]bool)
 	for _, audit := range j.audited {

@@ -171,8 +171,8 @@ func (j *Judge) reportWaits(reader *reader, node string, s span) bool {
 	return j.hurts(s, func(h hit) bool { return h.holdsReport(reader.device, node) })
 }
 
-// hurts reports whether a fault for which such returns true may delay a report in the
-// span.
+// hurts reports whether any fault may delay a report in the span. Only those faults count
+// for which the function such returns true.
 func (j *Judge) hurts(s span, such func(hit) bool) bool {
 	return slices.ContainsFunc(j.hits, func(h hit) bool {
 		ends := h.to
