@@ -5,6 +5,7 @@
 //	rules        types, descriptions, open ports, flags in templates: our own, on the HCL
 //	validate     every module, root and example, with the stub provider
 //	test         the modules' mocked tests, with the stub provider
+//	start        what a node runs before its start, and a node with what that wrote
 //	readme       the tables of variables and outputs are those of the code
 //	costs        the numbers of COSTS.md are those of its formulas
 //
