@@ -208,7 +208,7 @@ func (c *Cluster) startNode(node *Node, seeds []string, flags ...string) error {
 			return err
 		}
 	}
-	process, err := c.launch(node.ID, c.url(node.HTTP), c.nodeCommand(node, seeds, flags))
+	process, err := c.launch(node.ID, c.url(node.HTTP, HopRoute), c.nodeCommand(node, seeds, flags))
 	if err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ func (c *Cluster) startRoutes() error {
 		if i > 0 {
 			name += "-" + strconv.Itoa(i+1)
 		}
-		process, err := c.launch(name, c.url(address), c.routeCommand(address))
+		process, err := c.launch(name, c.url(address, HopClients), c.routeCommand(address))
 		if err != nil {
 			return err
 		}
@@ -269,11 +269,11 @@ func (c *Cluster) Routes() []*Process {
 func (c *Cluster) RouteURLs() []string {
 	var urls []string
 	for _, address := range c.frontAt {
-		urls = append(urls, c.url(address))
+		urls = append(urls, c.url(address, HopClients))
 	}
 	for _, n := range c.Nodes() {
 		if n.Route != "" {
-			urls = append(urls, c.url(n.Route))
+			urls = append(urls, c.url(n.Route, HopClients))
 		}
 	}
 	return urls

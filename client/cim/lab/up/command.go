@@ -12,13 +12,13 @@ func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
 		"-id", node.ID, "-listen", node.Client, "-http", node.HTTP, "-gossip", node.Gossip, "-auth", c.config.Auth,
 	}
 	for _, route := range c.frontAt {
-		args = append(args, "-route-url", c.url(route))
+		args = append(args, "-route-url", c.url(route, HopRoute))
 	}
 	if node.Route != "" {
 		args = append(args, "-with-route", "-route-listen", node.Route)
 		args = append(args, c.storeFlags()...)
 		args = append(args, c.identityFlags("-route-identity", "route")...)
-		if c.tls.ca != "" {
+		if c.secure(HopRoute) {
 			args = append(args, "-node-tls-ca", c.tls.ca)
 		}
 	}
@@ -32,7 +32,7 @@ func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
 		args = append(args, "-cluster-key", c.key)
 	}
 	args = append(args, c.identityFlags("-identity", node.ID)...)
-	args = append(args, c.tlsFlags("-route-tls-ca")...)
+	args = append(args, c.tlsFlags("-route-tls-ca", HopClients)...)
 	if c.config.Route == RouteLambda {
 		args = append(args, "-plain-hop") // a function offers no streams, and each try to open one would be an invocation
 	}
@@ -45,7 +45,7 @@ func (c *Cluster) routeCommand(address string) []string {
 	args := append([]string{
 		"-ring", "seed:" + c.httpSeeds(), "-auth", c.config.Auth,
 	}, c.storeFlags()...)
-	args = append(args, c.tlsFlags("-node-tls-ca")...)
+	args = append(args, c.tlsFlags("-node-tls-ca", HopClients|HopRoute)...) // a route has one port for clients and nodes
 	args = append(args, c.identityFlags("-identity", "route")...)
 	if address != "" {
 		args = append(args, "-listen", address)

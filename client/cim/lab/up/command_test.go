@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cim-go/cim/proto/tlsfile/localca"
 )
 
 func TestDefaultsAreThreeNodesAndOneRoute(t *testing.T) {
@@ -80,5 +82,47 @@ func TestNodeIsStartedWithWhatTheClusterHas(t *testing.T) {
 	}
 	if _, there := value(command, "-allow-embedded"); !there {
 		t.Errorf("%q does not allow the embedded store", command)
+	}
+}
+
+// Each hop speaks TLS by itself.
+func TestHopsSpeakTLSOneByOne(t *testing.T) {
+	node := &Node{Process: &Process{}, ID: "node-1", HTTP: "127.0.0.1:2"}
+	for name, c := range map[string]struct {
+		plain                     Hops
+		clients, internal         bool // whether a node speaks TLS to them
+		route, only, urls, called bool // whether a route does, nothing is plain, clients and nodes call by https
+	}{
+		"none":    {plain: AllHops},
+		"clients": {plain: HopRoute | HopRedis, clients: true, route: true, urls: true},
+		"route":   {plain: HopClients | HopRedis, internal: true, route: true, called: true},
+		"redis":   {plain: HopClients | HopRoute},
+		"all":     {clients: true, internal: true, route: true, only: true, urls: true, called: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := &Cluster{
+				config:  Config{Program: []string{"cim"}, Auth: "open", CA: new(localca.CA), Plain: c.plain},
+				frontAt: []string{"127.0.0.1:8083"}, tls: tlsFiles{ca: "ca.pem", cert: "cert.pem", key: "key.pem"},
+			}
+			has := func(command []string, flag string, want bool) {
+				if _, there := value(command, flag); there != want {
+					t.Errorf("%s in %q: %v, want %v", flag, command, there, want)
+				}
+			}
+			of := cluster.nodeCommand(node, nil, nil)
+			has(of, "-tls-cert", c.clients)
+			has(of, "-internal-tls-cert", c.internal)
+			has(of, "-route-tls-ca", c.internal)
+			has(of, "-tls-only", c.only)
+			of = cluster.routeCommand("127.0.0.1:8083")
+			has(of, "-tls-cert", c.route)
+			has(of, "-node-tls-ca", c.internal)
+			has(of, "-tls-only", c.only)
+			calls, _ := value(cluster.nodeCommand(node, nil, nil), "-route-url")
+			urls := cluster.RouteURLs()[0]
+			if strings.HasPrefix(calls, "https:") != c.called || strings.HasPrefix(urls, "https:") != c.urls {
+				t.Errorf("nodes call %s, clients %s", calls, urls)
+			}
+		})
 	}
 }

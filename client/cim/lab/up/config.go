@@ -35,6 +35,8 @@ type Config struct {
 	// accepts only TLS, too, and requires certificates from its clients. The embedded
 	// store is plain. nil: nothing speaks TLS.
 	CA *localca.CA
+	// Plain are hops that do not speak TLS although there is a CA. Zero: none.
+	Plain Hops
 
 	// Keys gives each process a key and a certificate of its own. The cluster also has a
 	// cluster key, but that alone does not prove who a process is.
