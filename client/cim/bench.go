@@ -115,6 +115,7 @@ func registerBench(fs *flag.FlagSet, c *bench.Config) {
 	fs.IntVar(&c.Pairs, "pairs", 500, "pairs: `number` of pairs")
 	fs.Float64Var(&c.Rate, "rate", 2000, "pairs: `messages` per second in paced runs")
 	fs.IntVar(&c.Idle, "idle", 10_000, "idle: `connections`; each takes a file descriptor here and one at the node")
+	fs.Float64Var(&c.IdleRate, "idle-rate", 0, "idle: `messages` per second that all connections together send")
 	fs.IntVar(&c.Logins, "logins", 5000, "login: `users`")
 	fs.IntVar(&c.GroupsOfUser, "groups-of-user", 0, "login: `number` of groups of a user, in two more runs: with groups of its own and with shared ones; 0: none")
 	fs.IntVar(&c.Storm, "storm", 5000, "storm: `connections`")
@@ -134,6 +135,10 @@ func registerBench(fs *flag.FlagSet, c *bench.Config) {
 	fs.IntVar(&c.Text, "text", 128, "`bytes` of a message's text")
 	fs.Func("forms", "`forms` in which the system is started, separated by commas: together (one process is node and route), apart (default both)", func(s string) error {
 		c.Forms = strings.Split(s, ",")
+		return nil
+	})
+	fs.Func("tls", "`hops`, separated by commas: clients, route, redis, all. Everything is measured without TLS and with TLS at each of them,\nwhich are compared with each other and not with the limit", func(s string) error {
+		c.TLS = strings.Split(s, ",")
 		return nil
 	})
 	fs.StringVar(&c.Redis, "redis", "", "store of the system that is started: spawn (a redis-server of its own), or the `URL` of one that runs;\nempty: spawn if redis-server is installed, else embedded")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ const device = "bench"
 type api struct {
 	routes   []string
 	client   *http.Client
+	trust    *tls.Config // for connections to nodes that speak TLS
 	password string
 	users    []int64  // ids of the registered users, by index
 	tokens   []string // tokens of the users that were logged in
@@ -60,7 +62,11 @@ func (c *Config) newAPI(routes []string) *api {
 	transport = transport.Clone()
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = keepOpen, keepOpen
 	client.Transport, client.Timeout = transport, 30*time.Second
-	return &api{routes: routes, client: &client, password: cmp.Or(c.Password, fixedPassword)}
+	trust := new(tls.Config)
+	if transport.TLSClientConfig != nil {
+		trust.RootCAs = transport.TLSClientConfig.RootCAs
+	}
+	return &api{routes: routes, client: &client, trust: trust, password: cmp.Or(c.Password, fixedPassword)}
 }
 
 func accountName(i int) string { return fmt.Sprintf("bench-%06d", i) }
@@ -82,12 +88,13 @@ func (a *api) register(ctx context.Context, n int) error {
 	})
 }
 
-// login logs in n registered users, and returns what they need to connect.
-func (a *api) login(ctx context.Context, n int) ([]loadclients.Seat, error) {
-	seats := make([]loadclients.Seat, n)
-	err := each(ctx, n, func(ctx context.Context, i int) (err error) {
-		request := proto.LoginRequest{User: a.users[i], Password: a.password, Device: device}
-		seats[i], err = a.admit(ctx, i, request)
+// login logs in the registered users from first on, but before end, and returns what they
+// need to connect.
+func (a *api) login(ctx context.Context, first, end int) ([]loadclients.Seat, error) {
+	seats := make([]loadclients.Seat, end-first)
+	err := each(ctx, len(seats), func(ctx context.Context, i int) (err error) {
+		request := proto.LoginRequest{User: a.users[first+i], Password: a.password, Device: device}
+		seats[i], err = a.admit(ctx, first+i, request)
 		return err
 	})
 	return seats, err
@@ -99,19 +106,26 @@ func (a *api) comeBack(ctx context.Context, i int) (loadclients.Seat, error) {
 	return a.admit(ctx, i, proto.LoginRequest{Token: a.tokens[i], Device: device})
 }
 
+// keepSessions keeps the sessions of TLS with nodes from now on. All users share them,
+// which costs a node as much as if each user had one.
+func (a *api) keepSessions() {
+	a.trust.ClientSessionCache = tls.NewLRUClientSessionCache(0) // of the default size, in servers
+}
+
 func (a *api) admit(ctx context.Context, i int, request proto.LoginRequest) (loadclients.Seat, error) {
 	var answer proto.LoginAnswer
 	if err := a.post(ctx, i, proto.PathLogin, request, &answer); err != nil {
 		return loadclients.Seat{}, err
 	}
-	if answer.Node.TLS {
-		return loadclients.Seat{}, fmt.Errorf("%s asks for TLS, which this load generator does not speak", answer.Node.ID)
-	}
 	if answer.Node.Path != "" {
 		return loadclients.Seat{}, fmt.Errorf("%s takes only WebSockets at %s, which this load generator does not know", answer.Node.ID, answer.Node.Path)
 	}
 	a.tokens[i] = answer.Token
-	return loadclients.Seat{User: answer.User, Address: answer.Node.Address, Ticket: answer.Ticket}, nil
+	seat := loadclients.Seat{User: answer.User, Address: answer.Node.Address, Ticket: answer.Ticket}
+	if answer.Node.TLS {
+		seat.TLS = a.trust
+	}
+	return seat, nil
 }
 
 // send sends a message of the i-th user, who is logged in, by one request. If the route

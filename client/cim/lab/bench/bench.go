@@ -4,18 +4,21 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/cim-go/cim/client/cim/lab/bench/loadclients"
+	"github.com/cim-go/cim/proto/tlsfile/localca"
 )
 
 // bench is the state of one call of Run.
 type bench struct {
 	Config
 	begun    time.Time
-	running  *running // the system that runs already; nil: systems are started
-	profiled string   // the name of the present measurement in the names of files
-	profiles profiles // the profiles of the system that is being measured
+	ca       *localca.CA // of the systems that are started; nil: none speaks TLS
+	running  *running    // the system that runs already; nil: systems are started
+	profiled string      // the name of the present measurement in the names of files
+	profiles profiles    // the profiles of the system that is being measured
 }
 
 // load is one load that is put on a system. The function run measures the load on a
@@ -41,6 +44,13 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if len(c.Routes) > 0 {
 		b.running = &running{c.newAPI(c.Routes), c.Processes}
 	}
+	if len(c.TLS) > 0 {
+		remove, err := b.makeCA()
+		if err != nil {
+			return nil, err
+		}
+		defer remove()
+	}
 	report := newReport(b.loads(), c.Runs)
 	report.Elsewhere = c.Elsewhere
 	for n := range c.Runs {
@@ -57,6 +67,21 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	report.finish()
 	return report, nil
+}
+
+// makeCA makes an authority for all systems that are started. The function remove deletes
+// it.
+func (b *bench) makeCA() (remove func(), err error) {
+	dir, err := os.MkdirTemp("", "cim-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("make folder of the authority: %w", err)
+	}
+	remove = func() { _ = os.RemoveAll(dir) } // if that fails, the system cleans up the temporary folder
+	if b.ca, err = localca.New(dir); err != nil {
+		remove()
+		return nil, err
+	}
+	return remove, nil
 }
 
 func (b *bench) loads() []load {
@@ -89,7 +114,7 @@ func (b *bench) seats(ctx context.Context, s system, n int) ([]loadclients.Seat,
 	if err := s.register(ctx, n); err != nil {
 		return nil, err
 	}
-	return s.login(ctx, n)
+	return s.login(ctx, 0, n)
 }
 
 func (b *bench) say(format string, args ...any) {

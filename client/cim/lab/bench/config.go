@@ -30,8 +30,10 @@ type Config struct {
 	Nodes   int   // how many nodes the load group has
 	Pairs   int   // how many pairs the load pairs has
 	Idle    int   // how many connections the load idle has
-	Logins  int   // how many users the load login has
-	Storm   int   // how many connections the load storm has
+	// IdleRate is how many messages per second the connections of idle send. Zero: none.
+	IdleRate float64
+	Logins   int // how many users the load login has
+	Storm    int // how many connections the load storm has
 	// GroupsOfUser adds runs of the load login in which each user is a member of that
 	// many groups. Zero: it adds none.
 	GroupsOfUser int
@@ -55,6 +57,10 @@ type Config struct {
 	Profile string
 
 	Forms []string // names of forms, see the variable Forms; empty: all
+	// TLS are hops, see the variable TLS. Each form is measured without TLS, and then with
+	// TLS at each of them. These are compared with each other and not with the limit. Empty:
+	// nothing speaks TLS.
+	TLS []string
 	// Redis is the store of each system that is started. As in up.Config, it is "spawn"
 	// or the URL of a store that runs. Empty: "spawn", or "embedded" if redis-server is
 	// not installed.
@@ -83,6 +89,11 @@ var Remote = []string{"pairs", "http", "login"}
 // Usual has the names of the loads that are measured if none is named.
 var Usual = []string{"fanout", "pairs", "idle", "login", "group"}
 
+// TLS has the names of the hops at which a system may speak TLS. Clients are the hops from
+// clients to nodes and routes. Route is the hop between nodes and routes, and redis that
+// from routes to the store.
+var TLS = []string{"clients", "route", "redis", allHops}
+
 // Forms has the names of the forms in which a system with one node is started.
 var Forms = []string{Together, Apart}
 
@@ -97,6 +108,11 @@ func (c *Config) check() error {
 			return fmt.Errorf("%w: there is no form %q, there are %s", ErrConfig, name, strings.Join(Forms, ", "))
 		}
 	}
+	for _, name := range c.TLS {
+		if !slices.Contains(TLS, name) {
+			return fmt.Errorf("%w: there is no hop %q, there are %s", ErrConfig, name, strings.Join(TLS, ", "))
+		}
+	}
 	for name, n := range map[string]int{
 		"runs": c.Runs, "members": c.Members, "nodes": c.Nodes, "pairs": c.Pairs, "idle": c.Idle, "logins": c.Logins, "storm": c.Storm, "outstanding": c.Outstanding, "text": c.Text,
 	} {
@@ -109,10 +125,14 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: -duration is %v, -hold %v and -warmup %v", ErrConfig, c.Duration, c.Hold, c.WarmUp)
 	case c.Publish <= 0 || c.Rate <= 0:
 		return fmt.Errorf("%w: nothing is sent at %v and %v messages a second", ErrConfig, c.Publish, c.Rate)
+	case c.IdleRate < 0 || c.IdleRate > 0 && c.Idle < 2:
+		return fmt.Errorf("%w: %d connections send %v messages a second", ErrConfig, c.Idle, c.IdleRate)
 	case c.HalfOf < 0 || c.MostLate <= 0:
 		return fmt.Errorf("%w: -half-of is %v and -late %v", ErrConfig, c.HalfOf, c.MostLate)
 	case len(c.Routes) == 0 && len(c.Processes) > 0:
 		return fmt.Errorf("%w: -pid is for a system that runs already: set -route or -against", ErrConfig)
+	case len(c.Routes) > 0 && len(c.TLS) > 0:
+		return fmt.Errorf("%w: -tls is for a system that bench starts; one that runs already says itself whether it speaks TLS", ErrConfig)
 	case c.GroupsOfUser < 0 || c.GroupsOfUser > proto.MaxGroups:
 		return fmt.Errorf("%w: -groups-of-user is %d, want 0 to %d", ErrConfig, c.GroupsOfUser, proto.MaxGroups)
 	case c.GroupsOfUser > 0 && len(c.Routes) > 0:

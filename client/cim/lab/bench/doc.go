@@ -9,6 +9,7 @@
 //	pairs   500 pairs, each message is answered by one. Closed: as fast as answers
 //	        come. Paced: 2,000 messages per second.
 //	idle    10,000 logged-in connections that ping every 10 s, by TCP and by WebSocket.
+//	        With -idle-rate, they also send so many messages per second.
 //	login   5,000 users ask the route for a ticket, 32 at a time; then they connect, 128
 //	        at a time. A connection is open when the route has confirmed it. With
 //	        -groups-of-user, it is measured twice more. First each user is alone in
@@ -49,7 +50,13 @@
 // With Config.Routes a running system is measured instead. It gets accounts named
 // bench-000000 and so on, in open mode or with a password. If it runs elsewhere, it is not
 // compared with the limit, and the CPU of processes is not known. Its limits must allow so
-// many registrations and messages, and its nodes must take TCP without TLS.
+// many registrations and messages, and its nodes must take TCP.
+//
+// With Config.TLS each form is measured without TLS, and then with TLS at one hop after
+// the other (see the variable TLS). All of these have a cluster key, so TLS is the only
+// difference. The bench makes the certificates. Its clients make full handshakes. Only in
+// storm, users who come back resume their sessions. TLS also costs the load generator CPU,
+// which its row shows.
 //
 // "Limit" is package baseline: one event loop that stores, checks and acknowledges
 // nothing. The same clients measure it in the same run. Of all figures, those given as

@@ -19,7 +19,7 @@ func (b *bench) fill(ctx context.Context, s system, n, entries int) error {
 	if entries == 0 {
 		return nil
 	}
-	seats, err := s.login(ctx, n)
+	seats, err := s.login(ctx, 0, n)
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (b *bench) inLanes(ctx context.Context, s system, by senders, entries int) 
 	if err := b.fill(ctx, s, n, entries); err != nil {
 		return nil, Check{}, fmt.Errorf("fill the logs: %w", err)
 	}
-	seats, err := s.login(ctx, n)
+	seats, err := s.login(ctx, 0, n)
 	if err != nil {
 		return nil, Check{}, err
 	}

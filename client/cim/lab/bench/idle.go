@@ -11,6 +11,9 @@ import (
 // idle returns the loads with connections that are logged in and only ping.
 func (b *bench) idle() []load {
 	about := fmt.Sprintf("%d connections that are logged in and ping every 10 s", b.Idle)
+	if b.IdleRate > 0 {
+		about += fmt.Sprintf(", and %g messages a second among them", b.IdleRate)
+	}
 	return []load{
 		{
 			Name: "idle, TCP", About: about, forms: b.forms(1),
@@ -35,29 +38,30 @@ const gained = "memory gained while held"
 // the connections after the first tenth. The first ones bring code and buffers into
 // memory that do not belong to a connection.
 func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, Check, error) {
-	seats, err := b.seats(ctx, s, b.Idle)
-	if err != nil {
+	if err := s.register(ctx, b.Idle); err != nil {
 		return nil, Check{}, err
 	}
-	clients, err := loadclients.New(loadclients.Idle{}, socket)
+	seats := make([]loadclients.Seat, b.Idle)
+	t, clients, err := b.quiet(s, seats, socket)
 	if err != nil {
 		return nil, Check{}, err
 	}
 	defer clients.Close()
 	first := max(1, len(seats)/10)
-	before, _, err := b.arrive(ctx, s, clients, seats[:first])
+	before, _, err := b.arrive(ctx, s, clients, seats, 0, first)
 	if err != nil {
 		return nil, Check{}, err
 	}
-	after, took, err := b.arrive(ctx, s, clients, seats[first:])
+	after, took, err := b.arrive(ctx, s, clients, seats, first, len(seats))
 	if err != nil {
 		return nil, Check{}, err
 	}
+	t.address(seats, b.Text)
 	watch, err := startWatch(s.processes())
 	if err != nil {
 		return nil, Check{}, err
 	}
-	if err := rest(ctx, clients, b.Hold); err != nil {
+	if err := drive(ctx, clients, t, clients.Now()+b.Hold); err != nil {
 		return nil, Check{}, err
 	}
 	used, err := watch.read()
@@ -69,21 +73,53 @@ func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, C
 		return nil, Check{}, err
 	}
 	more := len(seats) - first
-	figures := idleFigures(len(seats), after-before, int64(more), used)
+	figures := idleFigures(len(seats), after-before, end-before, int64(more), used)
 	if len(used.names) > 0 {
 		figures = append(figures, Figure{gained, "bytes", per(float64(end-after), float64(len(seats)))})
 	}
-	return append(figures, rate("connected", int64(more), took)), Check{}, nil
+	t.stop()
+	if err := drain(ctx, clients, t); err != nil {
+		return nil, Check{}, err
+	}
+	return append(figures, rate("connected", int64(more), took)), t.verdict(), nil
 }
 
-// arrive connects more clients, and waits until everything is calm again. It returns the
-// memory of the processes that hold connections, and how long the connecting took.
-func (b *bench) arrive(ctx context.Context, s system, clients *loadclients.Pool, seats []loadclients.Seat) (memory int64, took time.Duration, err error) {
-	begun := time.Now()
-	if err := clients.Connect(ctx, seats, connectAtOnce); err != nil {
-		return 0, 0, err
+// quiet returns clients that are not connected yet, and their traffic. With a rate, each
+// user writes to a neighbour, who answers. Without one, nobody writes.
+func (b *bench) quiet(s system, seats []loadclients.Seat, socket bool) (*talk, *loadclients.Pool, error) {
+	_, bare := s.(bare)
+	pairs := seats[:len(seats)&^1]
+	t := newTalk(pairs, b.Text, nil, !bare)
+	t.next = len(pairs) // nobody begins
+	if b.IdleRate > 0 {
+		questions := newPace(b.IdleRate / 2) // answers are the other half of the messages
+		t.pace, t.next = &questions, 0
 	}
-	took = time.Since(begun)
+	var err error
+	t.pool, err = loadclients.New(t, socket)
+	return t, t.pool, err
+}
+
+// ticketsAtOnce is how many users log in before they connect. All users together could
+// take longer than a ticket is valid.
+const ticketsAtOnce = 1000
+
+// arrive connects the users from first on, but before end, and notes them in seats. Then
+// it waits until everything is calm again. It returns the memory of the processes that
+// hold connections, and how long the connecting took.
+func (b *bench) arrive(ctx context.Context, s system, clients *loadclients.Pool, seats []loadclients.Seat, first, end int) (memory int64, took time.Duration, err error) {
+	for i := first; i < end; i += ticketsAtOnce {
+		some, err := s.login(ctx, i, min(i+ticketsAtOnce, end))
+		if err != nil {
+			return 0, 0, err
+		}
+		copy(seats[i:], some)
+		begun := time.Now()
+		if err := clients.Connect(ctx, some, connectAtOnce); err != nil {
+			return 0, 0, err
+		}
+		took += time.Since(begun)
+	}
 	if err := rest(ctx, clients, min(settle, b.Hold)); err != nil {
 		return 0, 0, err
 	}
@@ -91,10 +127,13 @@ func (b *bench) arrive(ctx context.Context, s system, clients *loadclients.Pool,
 	return memory, took, err
 }
 
-func idleFigures(n int, memory, more int64, used usage) []Figure {
+// idleFigures returns the figures of n connections. The last ones, more of them, took
+// memory, which was atEnd when they had been held.
+func idleFigures(n int, memory, atEnd, more int64, used usage) []Figure {
 	var figures []Figure
 	if len(used.names) > 0 {
-		figures = append(figures, Figure{"memory a connection", "bytes", per(float64(memory), float64(more))})
+		figures = append(figures, Figure{"memory a connection", "bytes", per(float64(memory), float64(more))},
+			Figure{"  at the end", "bytes", per(float64(atEnd), float64(more))})
 	}
 	seconds := used.took.Seconds()
 	figures = append(figures, used.perEvent("a connection and second", int64(float64(n)*seconds))...)

@@ -82,7 +82,7 @@ func (b *bench) rush(ctx context.Context, s system, users int) ([]Figure, Check,
 	if err != nil {
 		return nil, Check{}, err
 	}
-	seats, err := s.login(ctx, users)
+	seats, err := s.login(ctx, 0, users)
 	if err != nil {
 		return nil, Check{}, err
 	}

@@ -92,11 +92,16 @@ type talker struct {
 
 func newTalk(seats []loadclients.Seat, text int, pace *pace, answer bool) *talk {
 	t := &talk{tag: benchwire.NewTag(), pace: pace, answer: answer, talkers: make([]talker, len(seats))}
-	for i := range seats {
-		t.talkers[i].letter = benchwire.NewLetter(t.tag, seats[i^1].User, 0, text)
-	}
+	t.address(seats, text)
 	t.begin()
 	return t
+}
+
+// address says to whom each client writes.
+func (t *talk) address(seats []loadclients.Seat, text int) {
+	for i := range t.talkers {
+		t.talkers[i].letter = benchwire.NewLetter(t.tag, seats[i^1].User, 0, text)
+	}
 }
 
 func (t *talk) begin() {

@@ -44,7 +44,8 @@ type Column struct {
 	Figures []Series `json:"figures"`
 	Check   Check    `json:"check"`
 
-	of string // the form with which this one is compared; empty: none
+	of    string // the form with which this one is compared; empty: none
+	plain bool   // that form is the same without TLS
 }
 
 // Series has the values of one figure in all runs.
@@ -58,6 +59,9 @@ type Series struct {
 	// OfConnection is the median by HTTP as a part of that by connection. Zero: it is not
 	// shown.
 	OfConnection float64 `json:"ofConnection,omitempty"`
+
+	// OfPlain is the median with TLS as a part of that without. Zero: it is not shown.
+	OfPlain float64 `json:"ofPlain,omitempty"`
 }
 
 func newReport(loads []load, runs int) *Report {
@@ -68,7 +72,7 @@ func newReport(loads []load, runs int) *Report {
 	for _, l := range loads {
 		t := Table{Name: l.Name, About: l.About}
 		for _, f := range l.forms {
-			t.Forms = append(t.Forms, Column{Form: f.name, of: f.of})
+			t.Forms = append(t.Forms, Column{Form: f.name, of: f.of, plain: f.plain})
 		}
 		r.Loads = append(r.Loads, t)
 	}
@@ -152,9 +156,12 @@ func (c *Column) compare(other *Column) {
 			continue
 		}
 		ratio := per(s.Median, of.Median)
-		if other.Form == limitForm {
+		switch {
+		case other.Form == limitForm:
 			s.OfLimit = ratio
-		} else {
+		case c.plain:
+			s.OfPlain = ratio
+		default:
 			s.OfConnection = ratio
 		}
 	}

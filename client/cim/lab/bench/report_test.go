@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,5 +76,32 @@ func squeeze(s string) string {
 func TestMedianOfEvenManyLiesBetween(t *testing.T) {
 	if got := procstat.Median([]float64{4, 1, 3, 2}); got != 2.5 {
 		t.Error(got)
+	}
+}
+
+// Figures with TLS are compared with those without.
+func TestReportComparesTLSWithNone(t *testing.T) {
+	b := &bench{Config: Config{TLS: []string{"route", "all"}}}
+	for name, forms := range map[string][]form{"apart, TLS route; apart, TLS all; together, TLS all": b.forms(1), "3 nodes, TLS route; 3 nodes, TLS all": b.forms(3)} {
+		var secured []string
+		r := newReport([]load{{Name: "pairs", forms: forms}}, 1)
+		for i, f := range forms {
+			v := 50.0
+			if f.plain {
+				v = 60
+				secured = append(secured, f.name)
+			}
+			r.add(0, i, []Figure{{"CPU", "us", v}}, Check{})
+		}
+		r.finish()
+		slices.SortFunc(secured, func(a, b string) int { return cmp.Compare(a[:5], b[:5]) })
+		if got := strings.Join(secured, "; "); got != name {
+			t.Errorf("forms %q, want %q", got, name)
+		}
+		for _, c := range r.Loads[0].Forms {
+			if got := c.Figures[0].OfPlain; (got == 1.2) != strings.Contains(c.Form, "TLS") || got > 1.3 {
+				t.Errorf("%s: %v", c.Form, got)
+			}
+		}
 	}
 }

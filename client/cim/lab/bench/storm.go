@@ -25,9 +25,12 @@ type returner interface {
 	system
 	comeBack(ctx context.Context, i int) (loadclients.Seat, error)
 	repeated() int64
+	// keepSessions makes users who come back to nodes with TLS resume a session.
+	keepSessions()
 }
 
 func (b *bench) breakAll(ctx context.Context, s returner) ([]Figure, Check, error) {
+	s.keepSessions()
 	seats, err := b.seats(ctx, s, b.Storm)
 	if err != nil {
 		return nil, Check{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 	"github.com/cim-go/cim/client/cim/lab/up"
 	"github.com/cim-go/cim/proto"
+	"github.com/cim-go/cim/proto/tlsfile"
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
@@ -19,8 +21,9 @@ import (
 type system interface {
 	// register makes sure that there are n users.
 	register(ctx context.Context, n int) error
-	// login returns what the first n users need to connect. It is valid for two minutes.
-	login(ctx context.Context, n int) ([]loadclients.Seat, error)
+	// login returns what the users from first on, but before end, need to connect. It is
+	// valid for two minutes.
+	login(ctx context.Context, first, end int) ([]loadclients.Seat, error)
 	// group returns a group whose members are the first n users. They must have logged
 	// in.
 	group(ctx context.Context, n int) (int64, error)
@@ -33,6 +36,7 @@ type system interface {
 type form struct {
 	name  string
 	of    string // name of the form with which it is compared; empty: none
+	plain bool   // that form is the same system without TLS
 	start func(context.Context) (system, error)
 }
 
@@ -48,7 +52,7 @@ const (
 // the limit, with which the others are compared, unless the system runs elsewhere.
 func (b *bench) forms(nodes int) []form {
 	all := b.systems(nodes)
-	if b.Elsewhere {
+	if b.Elsewhere || len(b.TLS) > 0 {
 		return all
 	}
 	for i := range all {
@@ -64,15 +68,42 @@ func (b *bench) systems(nodes int) []form {
 		start := func(context.Context) (system, error) { return b.running, nil }
 		return []form{{name: runningForm, start: start}}
 	}
-	cluster := func(c up.Config) func(context.Context) (system, error) {
-		c.Nodes, c.Redis, c.Program = nodes, b.Redis, b.Program
+	if nodes > 1 {
+		return b.secured(fmt.Sprintf("%d nodes", nodes), up.Config{Nodes: nodes})
+	}
+	var all []form
+	for _, name := range Forms {
+		if len(b.Forms) == 0 || slices.Contains(b.Forms, name) {
+			all = append(all, b.secured(name, up.Config{Nodes: nodes, WithRoute: name == Together})...)
+		}
+	}
+	return all
+}
+
+// allHops is the name of all hops together.
+const allHops = "all"
+
+// hops has the hops by their names in Config.TLS.
+var hops = map[string]up.Hops{"clients": up.HopClients, "route": up.HopRoute, "redis": up.HopRedis, allHops: up.AllHops}
+
+// secured returns a form, and then the same form with TLS at each of the hops that were
+// asked for. These are compared with the first one. All of them have a cluster key if one
+// of them speaks TLS.
+func (b *bench) secured(name string, c up.Config) []form {
+	c.Redis, c.Program, c.CA = b.Redis, b.Program, b.ca
+	start := func(plain up.Hops) func(context.Context) (system, error) {
+		c := c
+		c.Plain = plain
 		return func(ctx context.Context) (system, error) { return b.startCluster(ctx, c) }
 	}
-	if nodes > 1 {
-		return []form{{name: fmt.Sprintf("%d nodes", nodes), start: cluster(up.Config{})}}
+	all := []form{{name: name, start: start(up.AllHops)}}
+	for _, hop := range b.TLS {
+		if c.WithRoute && hops[hop] == up.HopRoute {
+			continue // node and route are one process
+		}
+		all = append(all, form{name: name + ", TLS " + hop, of: name, plain: true, start: start(up.AllHops &^ hops[hop])})
 	}
-	all := []form{{name: Together, start: cluster(up.Config{WithRoute: true})}, {name: Apart, start: cluster(up.Config{})}}
-	return slices.DeleteFunc(all, func(f form) bool { return len(b.Forms) > 0 && !slices.Contains(b.Forms, f.name) })
+	return all
 }
 
 // Names of the processes that hold no connections.
@@ -118,7 +149,25 @@ func (b *bench) startCluster(ctx context.Context, c up.Config) (system, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{b.newAPI(started.RouteURLs()), started, served}, nil
+	of := b.Config
+	if file := started.CAFile(); file != "" {
+		if of.HTTP, err = trusting(file); err != nil {
+			_ = started.Stop() // the error of the file counts
+			return nil, err
+		}
+	}
+	return &cluster{of.newAPI(started.RouteURLs()), started, served}, nil
+}
+
+// trusting returns a client of HTTP that trusts the authority in a file.
+func trusting(ca string) (*http.Client, error) {
+	config, err := tlsfile.Client(ca)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = config
+	return &http.Client{Transport: transport}, nil
 }
 
 func (c *cluster) processes() []procstat.Process {
@@ -172,10 +221,10 @@ func startLimit(program []string) (system, error) {
 
 func (b bare) register(context.Context, int) error { return nil }
 
-func (b bare) login(_ context.Context, n int) ([]loadclients.Seat, error) {
-	seats := make([]loadclients.Seat, n)
+func (b bare) login(_ context.Context, first, end int) ([]loadclients.Seat, error) {
+	seats := make([]loadclients.Seat, end-first)
 	for i := range seats {
-		seats[i] = loadclients.Seat{User: int64(i + 1), Address: b.Address}
+		seats[i] = loadclients.Seat{User: int64(first + i + 1), Address: b.Address}
 	}
 	return seats, nil
 }

@@ -19,7 +19,7 @@ func (r *Report) Print(w io.Writer) error {
 		t.print(&b)
 		fmt.Fprintln(&b)
 	}
-	servers, parts := "clients and servers together", "of the limit's, and in http of the connection's"
+	servers, parts := "clients and servers together", "of the limit's, in http of the connection's, and with TLS of that without"
 	if r.Elsewhere {
 		servers, parts = "only clients", "of the connection's"
 	}
@@ -69,7 +69,7 @@ func (c *Column) cell(name string) string {
 		return "-"
 	}
 	cell := quantity(s.Median, s.Unit)
-	if ratio := cmp.Or(s.OfLimit, s.OfConnection); ratio > 0 {
+	if ratio := cmp.Or(s.OfLimit, s.OfConnection, s.OfPlain); ratio > 0 {
 		cell += " (×" + digits(ratio) + ")"
 	}
 	return cell

@@ -2,7 +2,9 @@ package loadclients
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/cim-go/cim/client/cim/lab/bench/benchwire"
@@ -26,6 +28,10 @@ type Seat struct {
 	User    int64
 	Address string // host:port of its node
 	Ticket  string // empty: the server needs none
+
+	// TLS makes the client speak TLS. The certificate must be valid for the host in
+	// Address. nil: plain.
+	TLS *tls.Config
 }
 
 // Client is one connection.
@@ -33,9 +39,11 @@ type Client struct {
 	User  int64
 	Index int // in the order of connecting, from 0
 
-	conn  *evloop.Conn
-	state state
-	since time.Duration // when the client began to connect
+	conn   *evloop.Conn
+	secure *secure // nil: the connection is plain
+	socket bool    // WebSocket
+	state  state
+	since  time.Duration // when the client began to connect
 }
 
 // state says how far the login of a client has come.
@@ -48,7 +56,20 @@ const (
 )
 
 // Send sends a frame, with its length, at the end of the round.
-func (c *Client) Send(frame []byte) { c.conn.Send(frame) }
+func (c *Client) Send(frame []byte) {
+	if c.socket {
+		frame = benchwire.Socket(frame)
+	}
+	c.write(frame)
+}
+
+func (c *Client) write(b []byte) {
+	if c.secure != nil {
+		c.secure.send(b)
+		return
+	}
+	c.conn.Send(b)
+}
 
 // Pool has the clients. It is for one goroutine.
 type Pool struct {
@@ -58,22 +79,20 @@ type Pool struct {
 	socket  bool // WebSocket
 	begun   time.Time
 	ping    []byte
+	plain   []byte // for what TLS decrypts; nil: no client speaks TLS
 
 	clients  []*Client
 	opened   int
 	failed   error // the error of the first client that was lost
 	opening  *procstat.Histogram
-	pinged   int           // how many pings all clients together have sent since pingFrom
-	pingFrom time.Duration // when the pings began
+	pinged   int           // how many turns to ping there were
+	pingNext time.Duration // when the next turn is; zero: no client is connecting yet
 }
 
 // New returns a pool without clients, which will connect by TCP or by WebSocket.
 // Close ends it.
 func New(traffic Traffic, socket bool) (*Pool, error) {
 	s := &Pool{traffic: traffic, socket: socket, begun: time.Now(), ping: benchwire.Ping(), opening: new(procstat.Histogram)}
-	if socket {
-		s.ping = benchwire.Socket(s.ping)
-	}
 	var err error
 	s.loop, err = evloop.New(s)
 	return s, err
@@ -107,20 +126,39 @@ func (s *Pool) Connect(ctx context.Context, seats []Seat, atOnce int) error {
 }
 
 func (s *Pool) dial(seat Seat) error {
-	c := &Client{User: seat.User, Index: len(s.clients), state: logging, since: s.Now()}
+	c := &Client{User: seat.User, Index: len(s.clients), socket: s.socket, state: logging, since: s.Now()}
 	var err error
 	if c.conn, err = s.loop.Dial(seat.Address, c); err != nil {
 		return err
 	}
-	login := benchwire.Login(seat.User, seat.Ticket)
+	if seat.TLS != nil {
+		if s.plain == nil {
+			s.plain = make([]byte, 0, plainSize)
+		}
+		c.secure = newSecure(c.conn, named(seat.TLS, seat.Address))
+	}
 	if s.socket {
 		c.state = upgrading
-		c.Send(benchwire.Upgrade(seat.Address))
-		login = benchwire.Socket(login)
+		c.write(benchwire.Upgrade(seat.Address))
 	}
-	c.Send(login) // the login follows the request at once; the node reads it after it has answered the request
+	c.Send(benchwire.Login(seat.User, seat.Ticket)) // the login follows the request at once; the node reads it after it has answered the request
 	s.clients = append(s.clients, c)
 	return nil
+}
+
+// plainSize is how many decrypted bytes a client is given at a time. It is as many as one
+// read of a plain connection takes.
+const plainSize = 256 << 10
+
+// named returns a configuration that checks the name of a server at an address.
+func named(config *tls.Config, address string) *tls.Config {
+	host, _, _ := net.SplitHostPort(address) // Dial has taken the address
+	if config.ServerName == host {
+		return config
+	}
+	config = config.Clone()
+	config.ServerName = host
+	return config
 }
 
 // Poll writes what waits to be written. Then it waits until something happens, for the
@@ -136,27 +174,39 @@ func (s *Pool) Poll(ctx context.Context, wait time.Duration) error {
 	return ctx.Err()
 }
 
-// pingDue sends the pings that are due and returns how long until the next one. Each
-// client pings once in pingEvery. The pings are spread evenly over that time.
+// pingDue sends the pings that are due and returns how long until the next one. The
+// clients ping in turn, and each of them once in pingEvery. While some are connecting, the
+// others ping twice as often, because there will be more of them before their next turn.
 func (s *Pool) pingDue() time.Duration {
 	n := len(s.clients)
-	if s.opened < n || n == 0 {
-		s.pinged, s.pingFrom = 0, s.Now()
+	if n == 0 {
 		return pingEvery
 	}
-	for ; s.pingAt(n) <= s.Now(); s.pinged++ {
-		s.clients[s.pinged%n].Send(s.ping)
+	step, now := pingEvery/time.Duration(n), s.Now()
+	if s.opened < n {
+		step /= 2
 	}
-	return s.pingAt(n) - s.Now()
-}
-
-// pingAt returns when the nth ping is due.
-func (s *Pool) pingAt(n int) time.Duration {
-	return s.pingFrom + time.Duration(s.pinged+1)*pingEvery/time.Duration(n)
+	if s.pingNext == 0 {
+		s.pingNext = now + step
+	}
+	for ; s.pingNext <= now; s.pingNext += step {
+		if c := s.clients[s.pinged%n]; c.state == open {
+			c.Send(s.ping)
+		}
+		s.pinged++
+	}
+	return s.pingNext - now
 }
 
 // Close closes all connections. Close twice is fine.
-func (s *Pool) Close() { s.loop.Close() }
+func (s *Pool) Close() {
+	for _, c := range s.clients {
+		if c.secure != nil {
+			c.secure.end()
+		}
+	}
+	s.loop.Close()
+}
 
 // Opened implements evloop.Events.
 func (s *Pool) Opened(*evloop.Conn) {}
@@ -172,6 +222,18 @@ func (s *Pool) Closed(conn *evloop.Conn, err error) {
 // Read implements evloop.Events.
 func (s *Pool) Read(conn *evloop.Conn, b []byte) (taken int) {
 	c := conn.Owner.(*Client)
+	if c.secure == nil {
+		return s.clear(c, b)
+	}
+	err := c.secure.open(b, s.plain, func(b []byte) int { return s.clear(c, b) })
+	if err != nil && s.failed == nil {
+		s.fail(c, err)
+	}
+	return len(b)
+}
+
+// clear reads bytes of a client that are not encrypted, or not any longer.
+func (s *Pool) clear(c *Client, b []byte) (taken int) {
 	if c.state == upgrading {
 		n, err := benchwire.Upgraded(b)
 		if err != nil {

@@ -22,6 +22,11 @@ func node(t *testing.T, answer func(f *proto.Frame) []byte) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serve(t, listener, answer)
+	return listener.Addr().String()
+}
+
+func serve(t *testing.T, listener net.Listener, answer func(f *proto.Frame) []byte) {
 	t.Cleanup(func() { listener.Close() })
 	go func() {
 		for {
@@ -47,7 +52,6 @@ func node(t *testing.T, answer func(f *proto.Frame) []byte) (address string) {
 			}()
 		}
 	}()
-	return listener.Addr().String()
 }
 
 func seats(address string, n int) []Seat {
@@ -139,13 +143,42 @@ func TestPingsGoRound(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := h.pool
-	s.pingFrom, s.pinged = s.Now(), 0
+	s.pingNext, s.pinged = 0, 0
 	if wait := s.pingDue(); s.pinged != 0 || wait > pingEvery/4 {
 		t.Fatalf("%d pinged at once, the next after %v", s.pinged, wait)
 	}
-	s.pingFrom -= pingEvery + pingEvery/8 // as if so long had passed
+	s.pingNext -= pingEvery + pingEvery/8 // as if so long had passed
 	s.pingDue()
 	if s.pinged != 4 {
 		t.Errorf("%d pings in the time of 4.5", s.pinged)
+	}
+}
+
+// Nodes end connections that are silent, and thousands of logins take longer than that.
+func TestClientsPingWhileOthersConnect(t *testing.T) {
+	pings := make(chan int64, 10)
+	h := start(t)
+	address := node(t, func(f *proto.Frame) []byte {
+		switch {
+		case f.Cmd == proto.Command_PING:
+			pings <- 1
+			return benchwire.Ping()
+		case f.RequestId == 2:
+			<-t.Context().Done() // this one does not come in
+			return nil
+		}
+		return benchwire.LoginAnswer()
+	})
+	if err := h.pool.Connect(t.Context(), seats(address, 1), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.pool.dial(seats(address, 2)[1]); err != nil {
+		t.Fatal(err)
+	}
+	h.pool.pingNext = h.pool.Now() // as if time had passed
+	for ctx := wait.Context(t); len(pings) == 0; {
+		if err := h.pool.Poll(ctx, time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
