@@ -74,7 +74,11 @@ func (s *Store) appendClaimed(ctx context.Context, drafts []*draft, now int64) [
 		s.store(ctx, nil, own)
 	}
 	s.noted(ctx, notes, now)
-	s.unite(ctx, slices.Concat(receivers, own))
+	batches := slices.Concat(receivers, own)
+	s.unite(ctx, batches)
+	for _, b := range batches {
+		b.recycle()
+	}
 	s.settleMeetings(beside)
 	s.settleCosts(ctx, costs)
 	answers := make([]Appended, len(drafts))

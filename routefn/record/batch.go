@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/cim-go/cim/proto"
 	"github.com/cim-go/cim/routefn/record/entry"
@@ -59,9 +60,10 @@ func (s *Store) store(ctx context.Context, ahead []*op.Op, batches []*batch, mor
 	ops := make([]*op.Op, 0, len(ahead)+len(batches)+len(more))
 	ops = append(ops, ahead...)
 	for _, b := range batches {
-		b.op = b.transaction()
 		if b.scripted() {
 			b.op = s.appending(b)
+		} else {
+			b.op = b.transaction()
 		}
 		ops = append(ops, b.op)
 	}
@@ -133,17 +135,40 @@ func (b *batch) missing() bool {
 // MULTI, because two entries could get the same number if a trim came between the
 // append and the reading of base.
 func (b *batch) transaction() *op.Op {
-	push := make([]any, 0, 2+len(b.drafts))
-	push = append(push, "rpushx", b.log.List())
-	for _, d := range b.drafts {
-		push = append(push, d.stored)
+	var o *op.Op
+	if len(b.drafts) == 1 {
+		o = lone.Get().(*op.Op)
+	} else {
+		o = newTransaction(len(b.drafts))
 	}
-	steps := [][]any{
-		push,
-		{"lindex", b.log.List(), -1 - len(b.drafts)},
-		{"hmget", b.log.Hash(), "epoch", "base", b.log.Watchers(), "read", "guard", "redone"},
+	key := b.log.List()
+	list := any(key)
+	o.Steps[0][1], o.Steps[1][1] = list, list
+	for i, d := range b.drafts {
+		o.Steps[0][2+i] = d.stored
 	}
-	return op.Write(b.log.List(), steps...)
+	o.Steps[2][1], o.Steps[2][4] = b.log.Hash(), b.log.Watchers()
+	o.Reuse(key)
+	return o
+}
+
+// lone has transactions that append one entry, as most do, and that were answered. So a
+// message needs no new commands.
+var lone = sync.Pool{New: func() any { return newTransaction(1) }}
+
+// newTransaction returns the op of the method transaction, without keys and entries.
+func newTransaction(entries int) *op.Op {
+	push := make([]any, 2+entries)
+	push[0] = "rpushx"
+	return op.Write("", push, []any{"lindex", "", -1 - entries}, []any{"hmget", "", "epoch", "base", "", "read", "guard", "redone"})
+}
+
+// recycle gives the op of a settled batch back.
+func (b *batch) recycle() {
+	if o := b.op; o.Script == nil && o.Err == nil && len(b.drafts) == 1 {
+		b.op, o.Reply = nil, nil
+		lone.Put(o)
+	}
 }
 
 // scripted reports whether the batch needs append.lua, because a plain transaction does

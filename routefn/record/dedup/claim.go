@@ -11,6 +11,7 @@ type Claim struct {
 	index  *Index
 	user   int64
 	now    int64
+	hash   string // key of the present generation
 	fields []string
 	uses   []Use
 	had    []Use // zero: the id was not known
@@ -24,7 +25,7 @@ type Claim struct {
 // parameter note is set, it looks for the ids in the present generation only. That is
 // enough for ids that are new as far as anybody knows.
 func (x *Index) Claim(user, now int64, note bool) *Claim {
-	c := &Claim{index: x, user: user, now: now}
+	c := &Claim{index: x, user: user, now: now, hash: key(user, now/x.keep)}
 	if !note {
 		c.others = x.others(user, now)
 	}
@@ -39,14 +40,13 @@ func (c *Claim) Add(id string, u Use) {
 // AskOldest makes the op also ask for the result of Oldest.
 func (c *Claim) AskOldest() { c.oldest = len(c.others) > 0 }
 
-func (c *Claim) current() string { return key(c.user, c.now/c.index.keep) }
-
 // Make makes the op of the claim. All steps of the op are one transaction, so that Rotate
 // cannot replace a hash in between.
 func (c *Claim) Make() *op.Op {
 	steps := make([][]any, 0, len(c.fields)+len(c.others)+3)
+	hash := any(c.hash)
 	for i, field := range c.fields {
-		steps = append(steps, []any{"hsetnx", c.current(), field, c.uses[i].encode()})
+		steps = append(steps, []any{"hsetnx", hash, field, c.uses[i].encode()})
 		c.sized = c.sized || field[0] < 4 // one claim in 64 is enough to notice a full generation
 	}
 	for _, other := range c.others {
@@ -56,12 +56,12 @@ func (c *Claim) Make() *op.Op {
 		steps = append(steps, []any{"hget", c.others[0], begun})
 	}
 	if c.sized {
-		steps = append(steps, []any{"hlen", c.current()})
+		steps = append(steps, []any{"hlen", c.hash})
 	}
 	if !c.index.expires(c.user, c.now) {
-		steps = append(steps, []any{"pexpire", c.current(), c.index.life()})
+		steps = append(steps, []any{"pexpire", c.hash, c.index.life()})
 	}
-	c.Op = op.Write(c.current(), steps...)
+	c.Op = op.Write(c.hash, steps...)
 	return c.Op
 }
 
@@ -80,7 +80,10 @@ func (c *Claim) read(from string) []any {
 func (c *Claim) First() *op.Op {
 	c.index.expiring.Put(c.user, c.now/c.index.keep)
 	c.had = make([]Use, len(c.fields))
-	restore, known := []any{"hset", c.current()}, false
+	if len(c.others) == 0 {
+		return nil
+	}
+	restore, known := []any{"hset", c.hash}, false
 	for i, field := range c.fields {
 		for j := range c.others {
 			values, _ := c.Op.Reply[len(c.fields)+j].([]any)
@@ -93,14 +96,14 @@ func (c *Claim) First() *op.Op {
 		}
 		known = known || c.taken(i) || c.had[i] != (Use{})
 	}
-	if !known || len(c.others) == 0 {
+	if !known {
 		return nil
 	}
-	steps := [][]any{c.read(c.current())}
+	steps := [][]any{c.read(c.hash)}
 	if len(restore) > 2 {
 		steps = append(steps, restore)
 	}
-	c.second = op.Write(c.current(), steps...)
+	c.second = op.Write(c.hash, steps...)
 	return c.second
 }
 
@@ -154,7 +157,7 @@ func (c *Claim) Full() bool {
 // Release returns the op that forgets the id i, unless somebody has claimed it since.
 func (c *Claim) Release(i int) *op.Op {
 	return &op.Op{
-		Key: c.current(), Script: releaseScript, Keys: []string{c.current()},
+		Key: c.hash, Script: releaseScript, Keys: []string{c.hash},
 		Args: []any{c.fields[i], c.uses[i].encode()}, Write: true,
 	}
 }
@@ -164,5 +167,5 @@ func (c *Claim) Release(i int) *op.Op {
 func (c *Claim) Move(i int, at int64) *op.Op {
 	moved := c.uses[i]
 	moved.At = at
-	return op.Write(c.current(), []any{"hset", c.current(), c.fields[i], moved.encode()})
+	return op.Write(c.hash, []any{"hset", c.hash, c.fields[i], moved.encode()})
 }

@@ -48,7 +48,15 @@ func Parse(tag string) (Ref, bool) {
 
 // Key returns a key of the log. The parameter name is its last part. All keys of a log
 // are in one slot.
-func (l Ref) Key(name string) string { return "cim:{" + l.Tag() + "}:" + name }
+func (l Ref) Key(name string) string {
+	b := append(make([]byte, 0, 64), "cim:{"...)
+	if l.User != 0 {
+		b = strconv.AppendInt(b, l.User, 10)
+	} else {
+		b = strconv.AppendInt(append(b, 'g'), l.Group, 10)
+	}
+	return string(append(append(b, "}:"...), name...))
+}
 
 // List returns the key of the entries.
 func (l Ref) List() string { return l.Key("l") }

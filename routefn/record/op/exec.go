@@ -51,7 +51,7 @@ func (d *DB) runBy(ctx context.Context, by execFunc, name string, ops []*Op) {
 			rounds++
 		}
 	}
-	if slices.ContainsFunc(ops, func(o *Op) bool { return servers.ReadOnly(o.Err) }) {
+	if slices.ContainsFunc(ops, func(o *Op) bool { return o.Err != nil && servers.ReadOnly(o.Err) }) {
 		d.Topology.Retire()
 	}
 	for _, o := range ops {

@@ -78,3 +78,39 @@ func TestGuardDecidesBeforeAnythingIsWritten(t *testing.T) {
 		}
 	})
 }
+
+// A transaction may be sent many times with other keys and values. Each answer is that of
+// its own time, also behind one that the store refused.
+func TestTransactionIsUsedAgain(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		cfg := at(url)
+		cfg.AllowEmbedded = true
+		d := dial(t, cfg)
+		storetest.Flush(t, d.Topology)
+		o := Write("", []any{"rpush", "", ""}, []any{"lindex", "", 0})
+		send := func(key, value string) {
+			key = "cim:{" + key + "}:l"
+			o.Steps[0][1], o.Steps[0][2], o.Steps[1][1] = key, value, key
+			o.Reuse(key)
+			d.Run(t.Context(), "append", o)
+		}
+		for _, tt := range []struct {
+			key, value, first string
+			length            int64
+		}{{"b", "x", "x", 1}, {"c", "y", "y", 1}, {"b", "z", "x", 2}} {
+			d.Run(t.Context(), "append", Write("cim:{d}:l", []any{"set", "cim:{d}:l", "no list"}))
+			if send("d", "v"); o.Err == nil {
+				t.Errorf("the store takes a push to no list: %v", o.Reply)
+			}
+			send(tt.key, tt.value)
+			if o.Err != nil || Integer(o.Reply[0]) != tt.length || Text(o.Reply[1]) != tt.first || !o.Write {
+				t.Errorf("%s to %s: %v, %v, want %d and %s", tt.value, tt.key, o.Reply, o.Err, tt.length, tt.first)
+			}
+		}
+		n := testing.AllocsPerRun(100, func() { send("b", "x") })
+		fresh := testing.AllocsPerRun(100, func() { o.cmds = nil; send("b", "x") })
+		if n+5 > fresh {
+			t.Errorf("a used one allocates %v, a new one %v: want at least 5 fewer", n, fresh)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package op
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -39,9 +40,10 @@ func Read(key string, steps ...[]any) *Op { return &Op{Key: key, Steps: steps} }
 func Write(key string, steps ...[]any) *Op { return &Op{Key: key, Steps: steps, Write: true} }
 
 // Reuse prepares the op of a transaction to be sent once more, after the caller has
-// changed its steps. The parameter key chooses its server. The op keeps the memory of its
-// commands, so that the caller need not allocate new ones.
-func (o *Op) Reuse(key string) { *o = Op{Key: key, Steps: o.Steps, cmds: o.cmds} }
+// changed its steps in place. The op must have been answered. The parameter key chooses its
+// server. The op keeps the memory of its commands, so that the caller need not allocate new
+// ones.
+func (o *Op) Reuse(key string) { *o = Op{Key: key, Write: o.Write, Steps: o.Steps, cmds: o.cmds} }
 
 // These commands go with every transaction and with many pipelines, so they are made
 // only once.
@@ -62,17 +64,20 @@ func (o *Op) enqueue(ctx context.Context, p *pipeline) {
 		p.add(ctx, o.Script.command(o.full, o.Keys, o.Args))
 	case len(o.Steps) == 1:
 		p.add(ctx, o.Steps[0])
-	case !o.Write && !o.asking && len(o.cmds) == len(o.Steps)+2:
+	case !o.asking && len(o.cmds) == len(o.Steps)+2:
 		for _, cmd := range o.cmds { // the commands of an earlier use are sent again; an answer replaces their values, but not their errors
 			cmd.SetErr(nil)
-			p.cmds = append(p.cmds, cmd)
 		}
+		p.cmds = append(p.cmds, o.cmds...)
+		return
 	default:
-		p.add(ctx, multi)
+		p.queue(ctx, multi)
 		for _, step := range o.Steps {
-			p.add(ctx, step)
+			p.queue(ctx, step)
 		}
 		p.add(ctx, execute)
+		o.cmds = slices.Clone(p.cmds[begin:]) // Reuse may keep them for long, but not those of other ops
+		return
 	}
 	o.cmds = p.cmds[begin:]
 }
@@ -83,6 +88,11 @@ type pipeline struct{ cmds []redis.Cmder }
 
 func (p *pipeline) add(ctx context.Context, args []any) {
 	p.cmds = append(p.cmds, redis.NewCmd(ctx, args...))
+}
+
+// queue adds a command of a transaction. The server only answers that the command is queued.
+func (p *pipeline) queue(ctx context.Context, args []any) {
+	p.cmds = append(p.cmds, redis.NewStatusCmd(ctx, args...))
 }
 
 // exec sends the commands and waits for the answers. Each command then has its answer
@@ -100,11 +110,10 @@ func (o *Op) take() {
 	if errors.Is(err, redis.Nil) {
 		reply, err = nil, nil
 	}
-	if redis.HasErrorPrefix(err, "EXECABORT") {
-		err = o.firstError(err)
-	}
-	o.Reply, o.Err = nil, err
-	if err != nil {
+	if o.Reply, o.Err = nil, err; err != nil {
+		if redis.HasErrorPrefix(err, "EXECABORT") {
+			o.Err = o.firstError(err)
+		}
 		return
 	}
 	if o.Script == nil && len(o.Steps) == 1 {
