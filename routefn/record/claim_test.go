@@ -1,8 +1,11 @@
 package record
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/cim-go/cim/proto"
@@ -191,4 +194,14 @@ func TestVoidPassClaimsNothing(t *testing.T) {
 		}
 		wantKeys(t, inbox(t, s, c.bob), proto.Key(c.alice, "m"))
 	})
+}
+
+// Claims of earlier releases are in the store, so the hash of a content must never change.
+func TestHashOfAContentStays(t *testing.T) {
+	for _, m := range []Message{private(1, 23, "a"), toGroup(Account{User: 1}, 45, "b"), {Text: strings.Repeat("€", 100)}} {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", m.To, m.Group, m.Text))
+		if want := binary.BigEndian.Uint64(sum[:]); m.content() != want {
+			t.Errorf("%v: %x, want %x", m, m.content(), want)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/cim-go/cim/proto"
@@ -182,6 +183,8 @@ func (m *Message) same(e *proto.Entry) bool {
 // The function content returns a hash of the message's receiver or group and its text.
 // A claim stores it. Messages of one id with equal content count as the same message.
 func (m *Message) content() uint64 {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", m.To, m.Group, m.Text))
+	b := strconv.AppendInt(make([]byte, 0, 64+len(m.Text)), m.To, 10)
+	b = strconv.AppendInt(append(b, ' '), m.Group, 10)
+	sum := sha256.Sum256(append(append(b, ' '), m.Text...))
 	return binary.BigEndian.Uint64(sum[:])
 }
