@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// ticketLife is how long tickets are sealed with the same key. A server accepts them
-// for the same time again. Somebody who finds a key later can read the TLS 1.2 sessions
+// ticketLife is how long tickets are sealed with the same key. After that, a server still
+// accepts them for as long. Somebody who finds a key later can read the TLS 1.2 sessions
 // of that time. A key opens no session of TLS 1.3, because there a ticket does not
 // replace the exchange of keys.
 const ticketLife = 12 * time.Hour

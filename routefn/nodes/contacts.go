@@ -19,7 +19,7 @@ const (
 	// maxLate is how many tries in a row must time out before a node counts as
 	// unreachable. So a node that was slow only once keeps its users.
 	maxLate = 2
-	// lateTogether is the longest time between two timeouts that count as in a row.
+	// lateTogether is the longest time between two timeouts that still count as two in a row.
 	lateTogether = 10 * time.Second
 )
 

@@ -3,9 +3,10 @@
 -- before the end in the answer.
 --
 -- KEYS list, hash and leases of each group
--- ARGV[1] node; ARGV[2] boot TAB addr TAB, with which its leases begin; ARGV[3] for how many
--- ms they are; then for each group: '1' if this enters the group of everyone; how many users
--- are to be members, and the field of each one in the hash
+-- ARGV[1] node; ARGV[2] boot TAB addr TAB, with which its leases begin; ARGV[3] how many ms
+-- the leases last; then for each group: '1' if the node enters the group of everyone, and
+-- does not only renew its lease; how many users are asked about; the field of each in the
+-- hash
 -- Answers for each group {epoch, base, membership of each user, length, key of the newest
 -- entry}. Length and key are missing, and nothing is written, if none of the users is a
 -- member, or if there is no log.
