@@ -36,7 +36,7 @@ const (
 	replicas     = 1       // redis.replicas of aws
 	snapshotDays = 7       // redis.snapshot_days of aws
 	memory       = 0.5     // GB of the function, route.memory of aws
-	secrets      = 3       // modules/secrets
+	secrets      = 4       // modules/secrets, with the certificate
 	disk         = 8       // GB a node
 
 	entry    = 70          // bytes that Redis takes for a stored message, beside its text
@@ -116,7 +116,7 @@ var bill = []line{
 	{"data between zones", "messages × 2 kB × 2/3 × across", func(_ load, s size) float64 { return s.sent * internal * 2 / 3 / 1e9 * usd("across") }},
 	{"internal balancer", "730 h × (balancer + one flow)", func(load, size) float64 { return hours * (usd("balancer") + usd("flow")) }},
 	{"endpoint of Secrets Manager", "3 zones × 730 h × endpoint", func(load, size) float64 { return zones * hours * usd("endpoint") }},
-	{"secrets and alarms", "3 × secret + (4 + 3 × servers of the store) × alarm", func(_ load, s size) float64 {
+	{"secrets and alarms", "4 × secret + (4 + 3 × servers of the store) × alarm", func(_ load, s size) float64 {
 		return secrets*usd("secret") + (4+3*s.shards*(1+replicas))*usd("alarm")
 	}},
 }

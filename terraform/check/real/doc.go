@@ -8,8 +8,10 @@
 //	plan       every root as it is, against an empty account
 //	apply      aws, unmodified, with the artifacts of make dist
 //	claims     asked of AWS: ports, secrets, artifacts, hooks, the function (claims.go)
-//	run        the deployed zip, as Lambda would, against the secrets that were made
+//	run        the deployed zip, as Lambda would, and a node, as its script would, against the
+//	           secrets that were made
 //	plan       again: nothing may differ but what differences.txt has, with reasons
+//	apply      again with a key for each process, and ask which role reads which
 //	destroy    without an error, and with nothing left
 //
 // An HTTPS proxy of our own leads to the emulator, so that roots need no switch for it.
