@@ -47,12 +47,16 @@ type line struct {
 	net.Conn
 	sealed bytes.Buffer // instead, once it is held
 	held   bool
+	first  []byte // what was sealed first
 }
 
 func (s *line) Await(b []byte) (int, error)     { return s.Read(b) }
 func (s *line) Addrs() (local, remote net.Addr) { return s.LocalAddr(), s.RemoteAddr() }
 
 func (s *line) Sealed(b []byte) {
+	if s.first == nil {
+		s.first = bytes.Clone(b)
+	}
 	if s.held {
 		s.sealed.Write(b)
 		return
@@ -80,6 +84,7 @@ type world struct {
 	socket *line
 	client *tls.Conn
 	wire   *tap
+	hello  []byte // the client's first message
 }
 
 func shake(t *testing.T, server, client *tls.Config) *world {
@@ -110,6 +115,7 @@ func shake(t *testing.T, server, client *tls.Config) *world {
 		}
 		head = append(head, b[:n]...)
 	}
+	w.hello = bytes.Clone(head[headSize:])
 	w.conn.Prepare(server, head, w.socket)
 	if err := errors.Join(w.conn.Handshake(), <-failed); err != nil {
 		t.Fatal(err)
