@@ -28,6 +28,7 @@ const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
   http     private messages by POST /v1/send, beside the same by connection
   pull     devices read 1,000 messages that they missed
   storm    all connections break at once and come back
+  handshakes   pairs write while strangers begin handshakes of TLS; with -tls clients
   half     the pairs, at half of the rate that saturates the system
 
   -against URL measures a cluster that runs elsewhere, by default with pairs, http and login
@@ -118,6 +119,7 @@ func registerBench(fs *flag.FlagSet, c *bench.Config) {
 	fs.Float64Var(&c.IdleRate, "idle-rate", 0, "idle: `messages` per second that all connections together send")
 	fs.IntVar(&c.Logins, "logins", 5000, "login: `users`")
 	fs.IntVar(&c.GroupsOfUser, "groups-of-user", 0, "login: `number` of groups of a user, in two more runs: with groups of its own and with shared ones; 0: none")
+	fs.Float64Var(&c.Handshakes, "handshakes", 1000, "handshakes: `number` per second that strangers begin with the node")
 	fs.IntVar(&c.Storm, "storm", 5000, "storm: `connections`")
 	c.Groups = []int{10, 100, 1000}
 	fs.Func("groups", "group: numbers of `members`, separated by commas (default 10,100,1000)", func(s string) (err error) {
@@ -126,7 +128,7 @@ func registerBench(fs *flag.FlagSet, c *bench.Config) {
 	})
 	fs.IntVar(&c.Nodes, "nodes", 3, "group: `number` of nodes")
 	fs.Float64Var(&c.HalfOf, "half-of", 0, "half: `messages` per second of which half are sent, to compare systems at one rate; 0: as many as the system can do")
-	fs.DurationVar(&c.MostLate, "late", 20*time.Millisecond, "half: `time` by which a timer of 10 ms may be late; a run in which one is later is thrown away and repeated")
+	fs.DurationVar(&c.MostLate, "late", 20*time.Millisecond, "half, handshakes: `time` by which a timer of 10 ms may be late; a run in which one is later is thrown away and repeated")
 	c.Entries = []int{0, 1000}
 	fs.Func("entries", "http: `numbers` of entries in every log before, separated by commas; all is measured for each (default 0,1000)", func(s string) (err error) {
 		c.Entries, err = numbers(s)

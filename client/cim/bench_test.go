@@ -70,14 +70,15 @@ func TestBenchMeasuresAClusterElsewhere(t *testing.T) {
 // Each hop is measured with TLS and without, with every kind of client.
 func TestBenchMeasuresTLSOfEachHop(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), "cim", "bench", "pairs,idle,storm", "-tls", "clients,route,redis,all", "-forms", "apart", "-redis", "spawn",
-		"-runs", "1", "-duration", "100ms", "-hold", "100ms", "-warmup", "0s", "-pairs", "2", "-idle", "5", "-idle-rate", "50", "-storm", "5")
+	cmd := exec.CommandContext(t.Context(), "cim", "bench", "pairs,idle,storm,handshakes", "-tls", "clients,route,redis,all", "-forms", "apart", "-redis", "spawn",
+		"-runs", "1", "-duration", "100ms", "-hold", "100ms", "-warmup", "0s", "-pairs", "2", "-idle", "5", "-idle-rate", "50", "-storm", "5",
+		"-handshakes", "50", "-rate", "100", "-late", "1h")
 	cmd.Env = append(cmd.Environ(), "GORACE=atexit_sleep_ms=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"apart, TLS clients", "apart, TLS all", "idle, WebSocket", "(load generator)", ": 0 lost, 0 twice"} {
+	for _, want := range []string{"apart, TLS clients", "apart, TLS all", "idle, WebSocket", "(load generator)", "handshakes: answered", ": 0 lost, 0 twice"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}

@@ -86,7 +86,7 @@ func (b *bench) makeCA() (remove func(), err error) {
 
 func (b *bench) loads() []load {
 	all := map[string]func() []load{
-		"fanout": b.fanout, "pairs": b.pairs, "idle": b.idle, "login": b.login, "group": b.groups, "http": b.http, "half": b.half, "pull": b.pull, "storm": b.storm,
+		"fanout": b.fanout, "pairs": b.pairs, "idle": b.idle, "login": b.login, "group": b.groups, "http": b.http, "half": b.half, "pull": b.pull, "storm": b.storm, "handshakes": b.handshakes,
 	}
 	var loads []load
 	for _, name := range b.Loads {

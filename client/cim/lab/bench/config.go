@@ -34,6 +34,8 @@ type Config struct {
 	IdleRate float64
 	Logins   int // how many users the load login has
 	Storm    int // how many connections the load storm has
+	// Handshakes is how many handshakes per second strangers begin in the load handshakes.
+	Handshakes float64
 	// GroupsOfUser adds runs of the load login in which each user is a member of that
 	// many groups. Zero: it adds none.
 	GroupsOfUser int
@@ -46,7 +48,7 @@ type Config struct {
 	// The load half sends at half of the rate HalfOf, in messages per second. Zero: half
 	// of the highest rate, which is measured first.
 	HalfOf float64
-	// MostLate is how late a timer of 10 ms may be. A run of the load half in which one was
+	// MostLate is how late a timer of 10 ms may be. A run of half or handshakes in which one was
 	// later is thrown away, because it says more about the machine than about the system.
 	MostLate time.Duration
 	Text     int // bytes of a message's text
@@ -80,7 +82,7 @@ type Config struct {
 }
 
 // Loads has the names of all loads.
-var Loads = append(slices.Clone(Usual), "http", "half", "pull", "storm")
+var Loads = append(slices.Clone(Usual), "http", "half", "pull", "storm", "handshakes")
 
 // Remote has the names of the loads that are measured on a system elsewhere if none is
 // named.
@@ -125,6 +127,10 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: -duration is %v, -hold %v and -warmup %v", ErrConfig, c.Duration, c.Hold, c.WarmUp)
 	case c.Publish <= 0 || c.Rate <= 0:
 		return fmt.Errorf("%w: nothing is sent at %v and %v messages a second", ErrConfig, c.Publish, c.Rate)
+	case slices.Contains(c.Loads, "handshakes") && !slices.Contains(c.TLS, "clients") && !slices.Contains(c.TLS, allHops):
+		return fmt.Errorf("%w: handshakes needs -tls clients or -tls all", ErrConfig)
+	case c.Handshakes < 0:
+		return fmt.Errorf("%w: -handshakes is %v", ErrConfig, c.Handshakes)
 	case c.IdleRate < 0 || c.IdleRate > 0 && c.Idle < 2:
 		return fmt.Errorf("%w: %d connections send %v messages a second", ErrConfig, c.Idle, c.IdleRate)
 	case c.HalfOf < 0 || c.MostLate <= 0:

@@ -31,6 +31,10 @@
 //	        and repeated, at most 20 times.
 //	pull    Eight users read 1,000 messages of their logs, again and again: as JSON, and as
 //	        protobuf, which the SDK asks for. The load generator decodes each page.
+//	handshakes
+//	        500 pairs write 2,000 messages per second, in open loop as in half. Then they
+//	        do so while strangers begin 1,000 handshakes of TLS per second with a sink
+//	        (control), and then with the node. It needs -tls clients or -tls all.
 //	storm   5,000 connections break at the same moment. All users log in again at once by
 //	        their tokens, and each connects as soon as it has its ticket. The SDK would
 //	        wait a moment, but these clients do not. All times count from the break.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 
 	"github.com/cim-go/cim/client/cim/lab/bench/baseline"
@@ -37,7 +36,9 @@ type form struct {
 	name  string
 	of    string // name of the form with which it is compared; empty: none
 	plain bool   // that form is the same system without TLS
-	start func(context.Context) (system, error)
+
+	secured up.Hops // speak TLS
+	start   func(context.Context) (system, error)
 }
 
 // Names of the forms. All others are compared with limitForm.
@@ -58,7 +59,7 @@ func (b *bench) forms(nodes int) []form {
 	for i := range all {
 		all[i].of = limitForm
 	}
-	limit := func(context.Context) (system, error) { return startLimit(b.Program) }
+	limit := func(context.Context) (system, error) { return b.startLimit() }
 	return append(all, form{name: limitForm, start: limit})
 }
 
@@ -101,7 +102,7 @@ func (b *bench) secured(name string, c up.Config) []form {
 		if c.WithRoute && hops[hop] == up.HopRoute {
 			continue // node and route are one process
 		}
-		all = append(all, form{name: name + ", TLS " + hop, of: name, plain: true, start: start(up.AllHops &^ hops[hop])})
+		all = append(all, form{name: name + ", TLS " + hop, of: name, plain: true, secured: hops[hop], start: start(up.AllHops &^ hops[hop])})
 	}
 	return all
 }
@@ -204,15 +205,12 @@ func (c *cluster) stop() {
 // room.
 type bare struct{ *baseline.Process }
 
-func startLimit(program []string) (system, error) {
-	if program == nil {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find own program: %w", err)
-		}
-		program = []string{self}
+func (b *bench) startLimit() (system, error) {
+	command, err := b.child("limit")
+	if err != nil {
+		return nil, err
 	}
-	p, err := baseline.Start(append(program[:len(program):len(program)], "bench", "limit"))
+	p, err := baseline.Start(command)
 	if err != nil {
 		return nil, err
 	}

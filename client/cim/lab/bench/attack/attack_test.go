@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -78,9 +79,9 @@ func TestSinkTakesTheWholeAttack(t *testing.T) {
 	at := sink(t)
 	r := play(t, Plan{
 		Route: at, Node: at, Sink: true, Bodies: 4, Shared: 2, Frames: 3, Renew: 100 * time.Millisecond,
-		Guessers: 2, GuessRate: 100, Names: []string{"alice"}, Flooder: &Flooder{User: 1, To: 2, Rate: 1000, PostRate: 1000},
+		Guessers: 2, GuessRate: 100, Names: []string{"alice"}, Flooder: &Flooder{User: 1, To: 2, Rate: 1000, PostRate: 1000}, Handshakes: 100,
 	}, func() { time.Sleep(500 * time.Millisecond) })
-	for name, o := range map[string]Outcomes{"bodies": r.Bodies, "frames": r.Frames} {
+	for name, o := range map[string]Outcomes{"bodies": r.Bodies, "frames": r.Frames, "handshakes": r.Shakes} {
 		if o.Ends["held"] < 3 || len(o.Ends) > 1 {
 			t.Errorf("%s: %+v", name, o)
 		}
@@ -135,6 +136,18 @@ func TestAttackersReportHowTheyWereRefused(t *testing.T) {
 	}
 	if r.Guesses.Ends["overloaded"] == 0 || r.Bodies.Ends["status 408"] == 0 {
 		t.Errorf("guesses %+v, bodies %+v", r.Guesses, r.Bodies)
+	}
+}
+
+// Strangers send a whole first message, which a server answers.
+func TestHandshakesAreAnswered(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that do not end
+	server.StartTLS()
+	defer server.Close()
+	r := play(t, Plan{Node: server.Listener.Addr().String(), Handshakes: 100}, func() { time.Sleep(500 * time.Millisecond) })
+	if r.Shakes.Ends["answered"] < 20 || len(r.Shakes.Ends) > 1 {
+		t.Errorf("%+v", r.Shakes)
 	}
 }
 

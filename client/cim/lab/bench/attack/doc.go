@@ -1,6 +1,6 @@
 // Package attack is the load generator of `cim bench abuse`. It loads a cluster as
-// strangers could do: with bodies and frames that never end, and with wrong passwords. It
-// also loads it as one account could do, with messages as fast as a node takes them. All
+// strangers could do: with bodies and frames that never end, with wrong passwords, and with
+// handshakes of TLS. It also loads it as one account could do, with messages as fast as a node takes them. All
 // input is harmless.
 //
 // A generator is a process of its own. It gets a Plan as JSON from its standard input. It

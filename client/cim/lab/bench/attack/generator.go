@@ -21,6 +21,7 @@ type generator struct {
 	guesses counter
 	flood   counter
 	posts   counter
+	shakes  counter
 }
 
 // ready is what a generator writes when the whole attack is under way.
@@ -66,12 +67,13 @@ func (g *generator) start(ctx context.Context) error {
 	g.all.Go(func() { g.timer.Run(ctx) })
 	g.holdAll(ctx)
 	g.guessAll(ctx)
+	g.shakeAll(ctx)
 	return g.floodAll(ctx)
 }
 
 // begin starts the counts.
 func (g *generator) begin() time.Time {
-	for _, c := range []*counter{&g.bodies, &g.frames, &g.guesses, &g.flood, &g.posts} {
+	for _, c := range []*counter{&g.bodies, &g.frames, &g.guesses, &g.flood, &g.posts, &g.shakes} {
 		c.begin()
 	}
 	g.timer.Begin()
@@ -82,6 +84,6 @@ func (g *generator) report(begun time.Time) Report {
 	return Report{
 		Took: time.Since(begun), Late: g.timer.Late(),
 		Bodies: g.bodies.outcomes(), Frames: g.frames.outcomes(), Guesses: g.guesses.outcomes(), Flood: g.flood.outcomes(),
-		Posts: g.posts.outcomes(),
+		Posts: g.posts.outcomes(), Shakes: g.shakes.outcomes(),
 	}
 }

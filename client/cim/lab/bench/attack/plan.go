@@ -24,6 +24,8 @@ type Plan struct {
 	GuessRate float64  // guesses per second of all guessers together
 	Names     []string // accounts whose passwords are guessed in turn; an empty one stands for a new name each time
 
+	Handshakes float64 // handshakes of TLS per second that strangers begin with the node
+
 	Flooder *Flooder // nil: none
 }
 
@@ -49,6 +51,7 @@ type Report struct {
 	Guesses Outcomes
 	Flood   Outcomes
 	Posts   Outcomes // of the flooder, to the route
+	Shakes  Outcomes
 }
 
 // Outcomes counts tries, and how they ended. A try that has no answer yet, or that went
@@ -105,8 +108,12 @@ const (
 	bodyNetwork    = 61
 	frameNetwork   = 62
 	guesserNetwork = 63
+	shakerNetwork  = 64
 	perBlock       = 250
 )
+
+// shakers is how many addresses handshakes come from in turn.
+const shakers = 250
 
 // Address returns address i of the network 127.N, for i up to 62,500.
 func Address(network byte, i int) net.IP {
