@@ -89,11 +89,14 @@ func (a *Accounts) Named(ctx context.Context, user int64, name string) (record.A
 	if !check.ValidUser(user) {
 		return record.Account{}, record.ErrNoUser
 	}
-	account, err := a.cfg.Store.AccountByID(ctx, user)
+	if name == "" {
+		return a.cfg.Store.AccountByID(ctx, user)
+	}
+	account, err := a.cfg.Store.AccountNamed(ctx, user, name)
 	if err != nil {
 		return record.Account{}, err
 	}
-	if name != "" && account.Name != name && account.Name != naming.Normal(name) {
+	if account.Name != name && account.Name != naming.Normal(name) {
 		return record.Account{}, ErrMismatch
 	}
 	return account, nil

@@ -58,6 +58,21 @@ func TestIDsOfNewUsersCannotBeWalked(t *testing.T) {
 	})
 }
 
+func TestAccountIsFoundByItsIDUnderAnyName(t *testing.T) {
+	each(t, Config{}, func(t *testing.T, s *Store) {
+		alice := register(t, s, "alice")
+		register(t, s, "bob")
+		for _, name := range []string{"alice", "Alice", "bob", "carol", ""} {
+			if acc, err := s.AccountNamed(t.Context(), alice, name); err != nil || acc.User != alice || acc.Name != "alice" {
+				t.Errorf("the id of alice and the name %q are %+v, %v", name, acc, err)
+			}
+		}
+		if acc, err := s.AccountNamed(t.Context(), alice+1, "alice"); !errors.Is(err, ErrNoUser) {
+			t.Errorf("an id of nobody and the name of alice are %+v, %v", acc, err)
+		}
+	})
+}
+
 func TestReservedIDIsNobody(t *testing.T) {
 	each(t, Config{}, func(t *testing.T, s *Store) {
 		register(t, s, "alice")

@@ -114,6 +114,18 @@ func (s *Accounts) AccountByID(ctx context.Context, user int64) (Account, error)
 	return accounts[0], errs[0]
 }
 
+// AccountNamed does what AccountByID does, for a caller who believes that the account has
+// this name. If that is so, it takes one round trip, and otherwise up to three.
+func (s *Accounts) AccountNamed(ctx context.Context, user int64, name string) (Account, error) {
+	values, errs := s.values(ctx, []string{idKey(user), nameKey(name)})
+	if errs[0] == nil && errs[1] == nil && values[0] == name {
+		if account, err := parse(name, values[1]); err == nil && account.User == user {
+			return account, nil
+		}
+	}
+	return s.AccountByID(ctx, user)
+}
+
 // AccountsByID does what AccountByID does for many users, with one error each. It takes
 // two round trips. The first one reads the name of each id. The second one reads the
 // accounts of these names. If such an account has another id, the error is ErrNoUser.
