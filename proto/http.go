@@ -17,8 +17,9 @@ type RegisterAnswer struct {
 	Name string `json:"name"`
 }
 
-// LoginRequest logs a device in. It has a Token, or otherwise a JWT, or a Name or a User,
-// with a Password if the route's mode requires one.
+// LoginRequest logs a device in. A Token or a JWT needs nothing else that proves the user.
+// A request without these has a Name or a User, and a Password if the route's mode
+// requires one.
 type LoginRequest struct {
 	User     int64    `json:"user,omitempty"`
 	Name     string   `json:"name,omitempty"`

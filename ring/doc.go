@@ -34,8 +34,8 @@
 //   - Shares are even. The owner of each arc is drawn independently, so a member's
 //     share p of B arcs has a standard deviation of sqrt(p(1-p)/B). For one member of
 //     three, that is 0.09 % of all users. With 160 virtual nodes per member on a
-//     circle, it is about 2 %. At 2 %, a change of members could move more than 1/N +
-//     1 % of the users in every third cluster of three.
+//     circle, it is about 2 %. Of the clusters with three members, one in three could
+//     then move more than 1/N + 1 % of its users at a change of members.
 //   - The owner of the next arc is unrelated to the owner of this one. So the users of a
 //     full member spread over all others, and do not overload one neighbour.
 //
@@ -66,7 +66,7 @@
 //     the user is placed, no member that was chosen as open is above
 //     ceil(C * mean * weight), where the mean includes that user.
 //   - With published loads q is half an eighth of the whole capacity, which is what
-//     rounding down hides on average. (For this half, such loads are counted in half
-//     eighths.) Without q, half of an evenly loaded cluster would look full at every step
-//     of the rounding.
+//     rounding down hides on average. (Such loads are counted in sixteenths, so that this
+//     half is a whole number.) Without q, half of an evenly loaded cluster would look full
+//     at every step of the rounding.
 package ring

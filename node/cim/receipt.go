@@ -10,7 +10,7 @@ import (
 // CIM's client acknowledges nothing, so a CatchUp has to find out what the client has
 // read. An acknowledgement of the peer's TCP proves nothing, because the system sends it
 // even for a process that stands still and is killed later. The window of the peer's TCP
-// proves nothing either, because Linux keeps the window as large while some kilobytes are
+// proves nothing either, because Linux does not shrink it while only some kilobytes are
 // unread. Two events do prove it.
 //
 // The first event is a byte from the client, which sends a ping every 10 s. One thread of
@@ -22,8 +22,9 @@ import (
 // The second event is the end of the connection, if the client ended it and did not reset
 // it (link.Handler). A process that is killed with unread bytes resets it. A client that
 // has ended its sending half may still reset the connection. The link finds that out by
-// sending one more frame. This proof needs no ping. It works if the client closes, if it
-// is killed, and if it answers when a route or a drain closes the connection.
+// sending one more frame. This proof needs no ping. It works if the client closes or is
+// killed. It also works if a route or a drain closes the connection, and the client then
+// closes its end.
 //
 // A client that closes while messages arrive ends its sending half and then resets the
 // connection. The thread that reads also ends the sending half, so that end proves as

@@ -21,8 +21,9 @@
 //     clear, such as an address.
 //
 // This package checks only which key made a credential. The store decides whether the
-// credential is still valid. A credential expires by the store's clock, from which its
-// number comes. It is invalid after its device has logged out. So a wrong clock of a
-// route or a node does not admit or exclude any user. Tokens of early versions, which
-// have no number, are valid until their device logs out.
+// credential is still valid. The number in a credential contains the time of issue by the
+// store's clock, and the credential expires by that clock, too. A credential is invalid
+// after its device has logged out. So a wrong clock of a route or a node does not admit or
+// exclude any user. Tokens of early versions, which have no number, are valid until their
+// device logs out.
 package token

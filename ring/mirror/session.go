@@ -153,10 +153,10 @@ type session struct {
 
 // errResumed refuses a second connection for the session of a worker that sets watches.
 // On such a connection go-zookeeper (1.0.4) sets its watches again. It sends the number
-// of the last change that it knows, and the server reports only later changes. But it
-// reads that number without a lock. The reply to a request that waited for the
-// connection may raise the number first. Then the server does not report the changes in
-// between.
+// of the last change that it knows, and the server reports only later changes. But
+// go-zookeeper reads that number without a lock. So the reply to a request that waited
+// for the connection may raise the number first. Then the server does not report the
+// changes in between.
 var errResumed = errors.New("a lost connection ends this session")
 
 func (c Config) connect(w worker) (*session, error) {

@@ -203,8 +203,8 @@ func (l *Limiter) heldLocked() int {
 }
 
 // nextLocked admits requests of the queue in their order while there is room. While a
-// report holds places (Hold), messages may overtake the logins and old pages that wait
-// for it.
+// report holds places (Hold), logins and old pages (Backlog) may have to wait, and
+// messages may overtake them.
 func (l *Limiter) nextLocked() {
 	var held Class // class of the requests that were overtaken
 	stay := l.waiting[:0]

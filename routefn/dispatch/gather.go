@@ -26,8 +26,8 @@ const (
 
 // gathering lets requests share calls of the store. While a round of messages is being
 // stored, the requests that come form the next one. So a message among many costs the store
-// a third of a lone one, and a lone one waits for nothing. The first request of a round
-// stores all of its messages, and no goroutine outlives its request.
+// a third of what a lone one costs, and a lone one waits for nothing. The first request of
+// a round stores all of its messages, and no goroutine outlives its request.
 type gathering struct {
 	mu   sync.Mutex
 	next *round        // the round that has not begun and has a place; nil: there is none

@@ -86,8 +86,8 @@ func (r *Roster) UseStore(clock func() (ms int64, ok bool)) {
 	r.store = clock
 }
 
-// Admit returns why a member may get no users, or nil if it may. Errors wrap ErrBounds or
-// those of cert.Keyring.CheckRecord.
+// Admit returns nil if a member may get users, and otherwise the reason why not. Errors
+// wrap ErrBounds or those of cert.Keyring.CheckRecord.
 func (r *Roster) Admit(m ring.Member) error {
 	if m.Signed == "" && r.cfg.Unsigned {
 		return nil

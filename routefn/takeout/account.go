@@ -21,8 +21,8 @@ const (
 	delayedAtOnce  = 20
 )
 
-// account writes the account, its devices, and whom the user lets write, add and find:
-// see format.Consent.
+// account writes the account and its devices. It also writes who may write to the user,
+// add the user to groups, and find the user: see format.Consent.
 func (w *writer) account(ctx context.Context) error {
 	account, err := w.Store.AccountByID(ctx, w.User)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 //
 // BenchmarkPair of package link shows the gain. It has one client that sends to another.
 // On two processors, the calls of package unix took 1.35 times the CPU per delivery at
-// 10,000 messages per second. They took 1.2 times the CPU at half of the rate that one
-// client could send. For a room of 1,000 links there was no difference.
+// 10,000 messages per second. They took 1.2 times the CPU at half of the highest
+// rate at which one client could send. For a room of 1,000 links there was no difference.
 //
 // Go cannot preempt a thread in such a call. On a machine with one processor, the
 // monitor may sleep on until another system call or a timer wakes it.

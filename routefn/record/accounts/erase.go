@@ -11,8 +11,8 @@ import (
 )
 
 // erasedID is the value under the id of an erased account. While FreeName frees the name,
-// a space and the name follow it. No name begins with a zero byte. The key of the id
-// stays, so that neither a registration nor a restoration gets the id again.
+// the value goes on with a space and that name. No name begins with a zero byte. The key
+// of the id stays, so that neither a registration nor a restoration gets the id again.
 const erasedID = "\x00erased"
 
 // Erasure is an account that is being erased, and how far that has come.

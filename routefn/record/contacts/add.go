@@ -75,8 +75,8 @@ func (s *Contacts) choosyOf(ctx context.Context, users []int64) (choosy []bool, 
 	return choosy, errs
 }
 
-// contactsIfNeeded returns the contacts of a user, if the rules for users who have not
-// chosen depend on contacts.
+// contactsIfNeeded returns the contacts of a user, or nil if they are not needed. They are
+// needed if the rules let only contacts add a user who has made no choice (MayAdd).
 func (s *Contacts) contactsIfNeeded(ctx context.Context, user int64) (map[int64]bool, error) {
 	if s.rules.MayAdd("", false) {
 		return nil, nil

@@ -167,8 +167,8 @@ func (s *Erasures) emptyInbox(ctx context.Context, user int64, left bool) (*op.O
 	return o, o.Err
 }
 
-// Leave ends the memberships of a user in groups, in the way of intents with the given
-// version. It may be called again, with the same or fewer groups.
+// Leave ends the memberships of a user in groups, as intents with this version would. It
+// may be called again, with the same or fewer groups.
 type Leave func(ctx context.Context, e accounts.Erasure, version int64, groups []int64) error
 
 // EndErasure does a job of the kind Erasures. It returns how the job ended. It blocks for

@@ -4,8 +4,8 @@
 -- While so few entries wait that no sender can hold too many places, nothing is counted.
 -- Otherwise the hash KEYS[3] has the counts. Each sender whose messages wait has a field
 -- with their number, which is negated for a stranger. The other fields are epoch, the
--- sums all and strangers, and the numbers from and to: the entries above from, up to and
--- with to, are counted.
+-- sums all and strangers, and the numbers from and to. An entry is counted if its number
+-- is above from and at most to.
 
 local function whole(n)
   return string.format('%.0f', n)

@@ -16,8 +16,9 @@ type layout struct {
 	column int    // of the cursor
 }
 
-// lay cuts the prompt and the text into rows of at most width columns. A cluster that
-// does not fit goes to the next row. So does the cursor if it stands behind a full row.
+// lay cuts the prompt and the text into rows of at most width columns. A grapheme
+// cluster that does not fit goes to the next row. So does the cursor if it stands behind a
+// full row.
 func lay(prompt string, t text, width int) layout {
 	var l layout
 	var row strings.Builder

@@ -11,9 +11,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// http returns the loads in which private messages are sent by HTTP. The same messages
-// are sent by connection beside them. Each is measured for every number of entries that
-// the logs have beforehand.
+// http returns the loads in which private messages are sent by HTTP. For comparison, each
+// load also runs with the same messages sent by connection. Each load is measured for
+// every number of entries that the logs have beforehand.
 func (b *bench) http() []load {
 	var loads []load
 	for _, entries := range b.Entries {

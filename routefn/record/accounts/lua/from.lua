@@ -14,8 +14,8 @@ local function addresses(text, now, life, digests)
   return others, mine
 end
 
--- Returns a text with the address first, unless that is nil, and then others. The
--- parameter most bounds the number of lines.
+-- Returns a text with the address in the parameter first, unless that is nil, and then
+-- the addresses in others. The parameter most bounds the number of lines.
 local function textOf(first, others, most)
   local lines = {}
   local function add(a)

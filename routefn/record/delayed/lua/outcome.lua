@@ -8,8 +8,8 @@ local function note(id, ms, why)
   redis.call('EXPIRE', KEYS[4], 86400)
 end
 
--- Returns the reason why the message id ended, and when, in ms. Returns nil if that is
--- not known. It always writes: see append.lua.
+-- Returns the reason why the message with this id ended, and when, in ms. Returns nil if
+-- that is not known. If it is known, the function also writes: see append.lua.
 local function outcome(id)
   local score = tonumber(redis.call('ZSCORE', KEYS[4], id) or nil)
   if not score then return nil end

@@ -25,11 +25,11 @@ local function spend(whole, now, cost, every, burst)
 end
 
 -- Returns whether a route is correcting the budget of messages in a user's hash right
--- now. That is so for some ms after two routes have both added the time since its last
--- use: the budget is too far in debt until one of them takes its addition back. A script
--- must not correct such a budget, because the taking back would then make it a full one.
--- If that has not happened after a second, the route has died, and the answer is false.
--- The field astray of the hash has the time in us since when the budget is wrong.
+-- now. Two routes may both have added the time since the last use of the budget. Then it
+-- is too far in debt for some ms, until one of them takes its addition back. A script must
+-- not correct the budget meanwhile, because taking the addition back would then make it a
+-- full one. If the budget is still wrong after a second, the route has died, and the
+-- answer is false. The field astray of the hash says since when the budget is wrong, in us.
 local function astray(hash, whole, now, every, burst)
   if (tonumber(whole or nil) or 0) <= now + furthest(every, burst) then return false end
   local since = tonumber(redis.call('HGET', hash, 'astray') or nil)

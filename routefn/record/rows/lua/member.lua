@@ -1,8 +1,9 @@
 -- Prelude: the membership of a user, in the hash of a group's log: "joined left version
 -- removed". joined and left are the numbers of the entries by which the user last
 -- joined and left; left is zero while the user belongs to the group. version is the
--- version of the intent that was carried out last. removed is 1 if the user may not
--- join unless somebody with the right to do so adds them, and otherwise 0.
+-- version of the intent that was carried out last. If removed is 1, the user may not join
+-- by themselves, and only somebody with the right to do so may add them. Otherwise removed
+-- is 0.
 
 local function membership(text)
   local joined, left, version, removed = string.match(text or '', '^(%d+) (%d+) (%d+) ([01])$')

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// readSize is how many bytes one read takes at most. It is more than 64 messages
-	// have, so one read per round is enough for a connection.
+	// readSize is how many bytes one read takes at most. That is more than the bytes of
+	// 64 messages, so one read per round is enough for a connection.
 	readSize = 256 << 10
 	// roundSize is how many connections one round looks at.
 	roundSize = 512

@@ -22,8 +22,8 @@ const (
 	// startTakes is how long it may take from when a node listens until the ledger has it
 	// as ready.
 	startTakes = 2_000_000
-	// A fault of the client itself may have ended a connection if the fault happened at
-	// most cutBefore before that.
+	// cutBefore is the longest time between a fault of the client itself and the end of a
+	// connection that the fault may have caused.
 	cutBefore = 30_000_000
 	// reportHangs is how long a node's report may still wait after the end of a fault.
 	// The reason is that a call which hangs takes 3 seconds. If a call fails, the node
@@ -118,9 +118,9 @@ func (j *Judge) readByPing(reader *reader, visit *cimVisit) int64 {
 }
 
 // readByKill returns the time up to which shown messages must count as read because the
-// node was killed. No fault may have kept the node from reporting them before, and none
-// may keep a route from finding the node dead when the next connection begins. If no
-// message must count, it returns zero.
+// node was killed. It returns zero if no message must count. That is so if a fault may
+// have kept the node from reporting the messages before. It is also so if, when the next
+// connection begins, a fault may keep a route from finding the node dead.
 func (j *Judge) readByKill(reader *reader, visit, next *cimVisit) int64 {
 	i := slices.IndexFunc(j.hits, func(h hit) bool {
 		return h.kills(visit.node) && visit.from < h.from-killTakes && visit.to >= h.from-killTakes
@@ -194,7 +194,8 @@ func (h hit) delaysReport() int64 {
 
 // holdsReport reports whether a fault may keep a node from reporting to the store what
 // its client has read. A node that drains reports it first. Faults of clocks, gossip and
-// ZooKeeper do not matter. Faults of other clients matter only if there are very many.
+// ZooKeeper do not matter. A fault of other clients matters only if it strikes very
+// many of them.
 func (h hit) holdsReport(client device, node string) bool {
 	switch h.fault {
 	case "slow-reader": // a client that reads slowly has a backlog, and the node learns only later that it was read
