@@ -8,13 +8,14 @@ import (
 )
 
 // The run checks its own clock. If a timer of clockTick comes more than clockLate too
-// late, the machine was so busy that no program could keep promises about time meanwhile.
+// late, the machine was too busy. Then no program could keep promises about time
+// meanwhile.
 const (
 	clockTick = 100 * time.Millisecond
 	clockLate = 200 * time.Millisecond
 )
 
-// keepTime records, until ctx ends, at which moments times must not be judged.
+// keepTime records the moments in which times must not be judged. It runs until ctx ends.
 func keepTime(ctx context.Context, book *ledger.Writer) {
 	tick := time.NewTicker(clockTick)
 	defer tick.Stop()

@@ -24,7 +24,7 @@ type Config struct {
 	Store    string        // its form: one of Stores; empty: Auto
 	Ack      string        // when routes accept a message: AckPrimary or AckReplica
 	Users    int           // at least 2
-	CIMShare int           // percent of the users that also have a CIM client; zero: see crowd.Config
+	CIMShare int           // how many of 100 users also have a CIM client; zero: see crowd.Config
 	Nodes    int
 	Routes   int
 	Route    string        // how routes run, see up.Config; empty: as servers
@@ -34,7 +34,7 @@ type Config struct {
 	Rate     float64       // messages per second, of all users together
 	Limits   string        // what routes allow one account: off, default, or a file of limits; empty: off, because routes are on this machine
 	Keep     int           // the largest number of messages in a log; zero: the route's default
-	Settle   time.Duration // how long missing messages may take after the last fault was healed
+	Settle   time.Duration // how long after the last fault is healed missing messages may still come
 	Dir      string        // for the ledger, logs and data; empty: a temporary one, kept if there are violations
 	Out      io.Writer     // progress and verdict; nil: nowhere
 
@@ -47,8 +47,8 @@ const (
 	AuthPassword = "password"
 )
 
-// Settle is how long everything may take to be shown after the last fault is healed.
-// Reconciliation finds messages that were not pushed within 30 s. A client that failed
+// Settle is how long after the last fault is healed all messages must have been shown.
+// Within 30 s, reconciliation finds messages that were not pushed. A client that failed
 // often pauses for at most 30 s.
 const Settle = 75 * time.Second
 

@@ -18,7 +18,7 @@ import (
 const askTime = 10 * time.Second
 
 // noteHeld records how many goroutines and how much memory each process of the cluster
-// has, from its metrics. A function has no metrics.
+// has. It reads that from the metrics of the process. A function has no metrics.
 func noteHeld(ctx context.Context, cluster *up.Cluster, book *ledger.Writer) error {
 	processes := cluster.Routes()
 	for _, n := range cluster.Nodes() {

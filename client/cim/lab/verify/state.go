@@ -16,7 +16,8 @@ import (
 // stateTime is how long the store may take to return its state.
 const stateTime = 20 * time.Second
 
-// noteSessions records which sessions the store has, read in the way of routes.
+// noteSessions records which sessions the store has. It reads them in the same way as
+// routes.
 func noteSessions(ctx context.Context, cluster *up.Cluster, people *crowd.Crowd, book *ledger.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, stateTime)
 	defer cancel()
@@ -96,7 +97,7 @@ func noteLeases(group int64, fields map[string]string, clock time.Time, book *le
 	for node, value := range fields {
 		column := strings.Split(value, "\t")
 		if node == "" || len(column) != 3 {
-			continue // this field is no lease, and only keeps the key existing
+			continue // this field is no lease; it only keeps the key from vanishing
 		}
 		end, _ := strconv.ParseInt(column[2], 10, 64)
 		book.Write(ledger.Record{Kind: ledger.Leased, Group: group, Node: node, Lasted: time.UnixMilli(end).Sub(clock).Microseconds()})

@@ -9,7 +9,7 @@ import (
 
 // The forms of the store.
 const (
-	Auto     = "auto"     // the form that the faults need; if several are possible, the seed chooses
+	Auto     = "auto"     // the form that the faults need; if several forms are possible, the seed chooses
 	Single   = "single"   // one redis-server
 	Sentinel = "sentinel" // a primary with replicas, and Sentinels
 	Cluster  = "cluster"  // a Redis Cluster with replicas
@@ -18,7 +18,8 @@ const (
 // Stores has all forms.
 var Stores = []string{Auto, Single, Sentinel, Cluster}
 
-// When routes accept a message: when it is stored on the primary, or also on a replica.
+// The conditions on which routes accept a message. It must be stored on the primary, or
+// also on a replica.
 const (
 	AckPrimary = "primary"
 	AckReplica = ledger.AckReplica
@@ -27,7 +28,7 @@ const (
 // spawned has the names of the forms in package up.
 var spawned = map[string]string{Single: "persist", Sentinel: "sentinel", Cluster: "cluster"}
 
-// needs has the faults that only one form can have, and that form.
+// needs names the form of the store for each fault that only one form can have.
 var needs = map[string]string{
 	"redis-kill": Single, "redis-cut": Single, "clock-skew": Single, "store-empty": Single, "store-older": Single,
 	"redis-failover": Sentinel, "replica-pause": Sentinel, "redis-cluster-failover": Cluster, "slot-migration": Cluster,

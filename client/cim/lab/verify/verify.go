@@ -22,9 +22,9 @@ import (
 )
 
 // Run runs everything and returns the verdict on the ledger that it wrote. It blocks. If
-// ctx ends, the traffic ends, and everything up to then is judged. A run that was cut
-// short, for example by a fault that cannot be healed, is judged, too. An error means
-// that there was no run.
+// ctx ends, the traffic ends, and everything up to that time is judged. A run that was cut
+// short, for example by a fault that cannot be healed, is judged, too. An error means that
+// there was no run.
 func Run(ctx context.Context, c Config) (ledger.Verdict, error) {
 	faults, err := c.check()
 	if err != nil {
@@ -39,7 +39,7 @@ func Run(ctx context.Context, c Config) (ledger.Verdict, error) {
 			return ledger.Verdict{}, fmt.Errorf("make folder: %w", err)
 		}
 	} else if old, _ := os.ReadDir(c.Dir); len(old) > 0 {
-		// The store and the histories in it would bring back messages of another run.
+		// A store and histories from another run would bring back messages of that run.
 		return ledger.Verdict{}, fmt.Errorf("%w: the folder %s is not empty", ErrConfig, c.Dir)
 	}
 	path := filepath.Join(c.Dir, "ledger.jsonl")
@@ -115,8 +115,8 @@ func (c Config) write(ctx context.Context, faults []fault.Fault, path string) er
 	return book.Close()
 }
 
-// nodeAt returns a function that finds a node by its address for clients, and returns the
-// node's id.
+// nodeAt returns a function that takes a node's address for clients and returns the node's
+// id.
 func nodeAt(cluster *up.Cluster) func(address string) (id string) {
 	return func(address string) string {
 		for _, node := range slices.Backward(cluster.Nodes()) { // the latest node that had the address
@@ -158,8 +158,8 @@ func (c Config) authority() (*localca.CA, error) {
 	return localca.New(dir)
 }
 
-// keysFor returns the file of the routes' keys if a fault changes them. Otherwise it
-// returns nil and the store has the key, so that a store which comes back empty has lost
+// keysFor returns the file of the routes' keys if a fault changes keys. If no fault does,
+// it returns nil and the store has the key. A store that comes back empty has then lost
 // the key, too.
 func (c Config) keysFor(faults []fault.Fault) (*fault.RouteKeys, error) {
 	names := namesOf(faults)
@@ -196,7 +196,7 @@ func (c Config) start(ctx context.Context, faults []fault.Fault, ca *localca.CA,
 func (c Config) cluster(faults []fault.Fault, repeaters *fault.Repeaters, keys *fault.RouteKeys) up.Config {
 	config := up.Config{Nodes: c.Nodes, Routes: c.Routes, Route: c.Route, Redis: spawned[c.Store], Dir: c.Dir, Keys: c.Keys || c.TLS, Auth: c.Auth}
 	if c.Auth == AuthPassword {
-		config.RouteFlags = append(config.RouteFlags, "-everyone", "user") // as in open mode, users may write to everyone
+		config.RouteFlags = append(config.RouteFlags, "-everyone", "user") // users may write to everyone, as they may in open mode
 	}
 	if c.Ack == AckReplica {
 		config.RouteFlags = append(config.RouteFlags, "-ack", c.Ack)
@@ -311,7 +311,8 @@ func (c Config) hurt(traffic context.Context, world *fault.World, plan []fault.S
 	return fallen(world)
 }
 
-// fallen returns an error that names the processes that ended by themselves, or nil.
+// fallen returns an error that names the processes that ended by themselves. If there are
+// none, it returns nil.
 func fallen(world *fault.World) error {
 	if names := world.Fallen(); len(names) > 0 {
 		return fmt.Errorf("ended by themselves: %s", strings.Join(names, ", "))

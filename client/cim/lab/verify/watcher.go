@@ -16,11 +16,11 @@ import (
 const (
 	progressEvery = 5 * time.Second
 	settlePoll    = 250 * time.Millisecond
-	// calm is how long nothing may be shown before the run counts as quiet. A second
+	// calm is how long no message must be shown before the run counts as quiet. A second
 	// showing of a message would come within that time.
 	calm = 3 * time.Second
 	// found is how long devices may take to find all messages in the store. Messages that
-	// are not shown by then were lost with a primary.
+	// are not shown within that time were lost with a primary.
 	found = 35 * time.Second
 )
 
@@ -123,7 +123,7 @@ func (w *watcher) settle(ctx context.Context, limit time.Duration) {
 	}
 }
 
-// state says what is still missing.
+// state has the numbers of showings and answers that are still missing.
 type state struct {
 	owed, perhaps int // missing showings, see ledger.Judge.Owed
 	waiting       int // messages without an answer

@@ -28,8 +28,8 @@ type auditor struct {
 	read map[int64]bool // groups
 }
 
-// During an audit all users read their logs at once, so calls may fail. A failed call
-// says nothing about the log and is repeated. A call that hangs is given up.
+// During an audit all users read their logs at once, so calls may fail. A failed call says
+// nothing about the log and is repeated. After a while, a call that hangs is abandoned.
 const (
 	auditPatience = 20 * time.Second // how long one call is repeated
 	auditPause    = 200 * time.Millisecond
@@ -37,7 +37,8 @@ const (
 )
 
 // Audit records the contents of all inboxes and groups in the ledger. It reads each log
-// as a user who may read it. Call it at the end, when nothing is written any more.
+// with the token of a user who may read that log. Call Audit at the end, when nothing is
+// written any more.
 func (c *Crowd) Audit(ctx context.Context, routes []string) error {
 	a := &auditor{
 		http: c.http, route: routes[0], out: c.devices[0].ledger,

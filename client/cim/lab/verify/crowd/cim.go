@@ -19,8 +19,9 @@ import (
 // client.
 const cimDevice = "cim"
 
-// If Config.CIMShare is zero, these constants choose the users who also have a CIM
-// client: the percentage, the index of the first such user, and the largest number.
+// If Config.CIMShare is zero, these constants choose the users who also have a CIM client.
+// They are the percentage of such users, the index of the first one, and their largest
+// number.
 const (
 	shareCIM = 5
 	firstCIM = 8
@@ -29,27 +30,27 @@ const (
 
 const (
 	// cimIdle is how long a CIM client writes nothing before it pings. CIM's own client
-	// waits 10 s. With a shorter time, the cursor moves often in a short run.
+	// waits 10 s. This shorter time makes the cursor move often in a short run.
 	cimIdle = 2 * time.Second
 	// cimCalm replaces cimIdle for every second client once its connection has settled.
 	// If the node of such a client is killed, only the acknowledgements of the client's
 	// TCP prove which messages it has read.
 	cimCalm = 8 * time.Second
-	// A CIM client gives up its connection if no frame comes for the sum of cimSilence
-	// and the client's idle time, after which it pings.
+	// A CIM client abandons its connection if no frame comes for too long. That is the sum
+	// of cimSilence and the idle time after which the client pings.
 	cimSilence = 6 * time.Second
 	cimRest    = 3 * time.Second        // from /offLine to the next /login, as CIM's client waits
 	cimCall    = 10 * time.Second       // of an HTTP call
-	cimPeek    = 100 * time.Millisecond // if no byte comes for this time, the client has read everything that came; longer than slowPause
-	cimLast    = 2 * time.Second        // how long the client reads the rest when its connection is cut
+	cimPeek    = 100 * time.Millisecond // if no byte comes for this time, the client has read everything that arrived; longer than slowPause
+	cimLast    = 2 * time.Second        // how long the client reads what has arrived when its connection is cut
 	cimBack    = 40 * time.Second       // how long after the end of all faults the client may take to be back
 	cimSettled = 3                      // pongs until a client is known to have a cursor
 )
 
-// CIM behaves like an unmodified CIM client. It uses CIM's frames over TCP and CIM's
-// HTTP, without a token. A user has it beside a phone. It gets private messages and
-// messages to everyone, without their ids and places. It acknowledges nothing except by
-// its pings, and stores nothing. Its methods may be called concurrently.
+// CIM behaves like an unmodified CIM client. It uses CIM's frames over TCP and CIM's HTTP,
+// without a token. A user has it beside a phone. It gets private messages and messages to
+// everyone, without their ids and places. Its only acknowledgements are its pings, and it
+// stores nothing. Its methods may be called concurrently.
 type CIM struct {
 	// Set before Start.
 	name   string
@@ -82,8 +83,9 @@ func (c *CIM) Who() (user int64, device string) { return c.user, cimDevice }
 // a reconnect.
 func (c *CIM) Restartable() bool { return false }
 
-// Start makes the client log in, and log in again whenever its connection ends, until
-// Kill. It returns when the node must have a cursor for the client, or when ctx ends.
+// Start makes the client log in. Until Kill, the client logs in again whenever its
+// connection ends. Start returns when the node must have a cursor for the client, or when
+// ctx ends.
 func (c *CIM) Start(ctx context.Context) error {
 	c.mu.Lock()
 	if c.stop == nil {
@@ -113,14 +115,14 @@ func (c *CIM) Kill() error {
 	return nil
 }
 
-// Cut closes the connection after the client has read everything that came. The reason is
-// that a ping on its way proves to the node that the client has read everything, even
-// bytes that are still in the kernel's buffer.
+// Cut closes the connection after the client has read everything that arrived. A ping on
+// its way proves to the node that the client has read everything. That must also be true
+// of bytes in the kernel's buffer.
 func (c *CIM) Cut() {
 	c.each(func(w *wire) {
 		if half, ok := w.Conn.(*net.TCPConn); ok {
 			w.halved.Store(true)
-			_ = half.CloseWrite() // it may have ended by itself
+			_ = half.CloseWrite() // the connection may have ended by itself
 		}
 		time.AfterFunc(cimLast, func() { w.Close() })
 	})
@@ -131,8 +133,8 @@ func (c *CIM) Tear() { c.each(func(w *wire) { w.state.Store(tearing) }) }
 
 // Mute makes the present connection lose everything that the client sends. The node then
 // closes the connection, because the client is silent. The client still reads everything
-// that arrives, because its TCP acknowledges that. A network that loses the client's
-// packets would lose these acknowledgements, too.
+// that arrives, because its TCP acknowledges the arriving bytes. A network that loses the
+// client's packets would lose these acknowledgements, too.
 func (c *CIM) Mute() { c.each(func(w *wire) { w.state.Store(mute) }) }
 
 // Slow makes the client read slowly. It pings only when it has read everything.
@@ -212,7 +214,7 @@ func (c *CIM) show(f cimFrame, process int) error {
 		return fmt.Errorf("CIM's client breaks on a frame with %v", f.properties)
 	}
 	if from == 0 {
-		return nil // this is a notice of the system about a refused message, which is in no log
+		return nil // this is the system's notice about a refused message; the notice is in no log
 	}
 	for _, text := range f.texts {
 		c.note(ledger.Record{Kind: ledger.Shown, Process: process, From: from, Text: text})
@@ -220,7 +222,8 @@ func (c *CIM) show(f cimFrame, process int) error {
 	return nil
 }
 
-// addCIM adds the CIM clients. Their places are behind those of all others.
+// addCIM adds the CIM clients. Their places in the crowd are behind those of all other
+// devices.
 func (c *Crowd) addCIM(config Config, http *http.Client, users []int64) {
 	for _, i := range withCIM(len(users), config.CIMShare) {
 		place := len(c.devices) + len(c.cims)
@@ -231,8 +234,8 @@ func (c *Crowd) addCIM(config Config, http *http.Client, users []int64) {
 	}
 }
 
-// withCIM returns which users also have a CIM client. The parameter share is their share
-// in percent, and they are spread evenly. If it is 0, the defaults above decide.
+// withCIM returns which users also have a CIM client. The parameter share is the
+// percentage of these users, who are spread evenly. If it is 0, the defaults above decide.
 func withCIM(users, share int) (list []int) {
 	most := users
 	if share == 0 {

@@ -33,7 +33,7 @@ func (c *CIM) talk(ctx, life context.Context) {
 }
 
 // send sends one text. Its id exists only in the ledger, because CIM's calls have no ids.
-// So if a proxy repeats a call, that is another message.
+// So if a proxy repeats a call, it makes another message.
 func (c *CIM) send(ctx context.Context, count int, o order, text string) {
 	r := ledger.Record{Kind: ledger.Sent, ID: fmt.Sprintf("%s-%d", cimDevice, count), Group: ledger.Everyone, Text: text}
 	path, body := "/groupRoute", map[string]any{"userId": c.user, "msg": text}
@@ -45,7 +45,7 @@ func (c *CIM) send(ctx context.Context, count int, o order, text string) {
 	route := c.routes[(c.place+count)%len(c.routes)]
 	answer := ledger.Record{Kind: ledger.Accepted, ID: r.ID}
 	code, err := c.call(ctx, route, path, body, nil)
-	if err != nil || code != "9000" && code != "7000" { // it may have been stored
+	if err != nil || code != "9000" && code != "7000" { // the message may have been stored
 		answer.Kind, answer.Note = ledger.Unknown, fmt.Sprintf("%s, %v", code, err)
 	}
 	c.note(answer)

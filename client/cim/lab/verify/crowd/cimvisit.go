@@ -23,7 +23,7 @@ func (c *CIM) visit(life context.Context, address string, process int) error {
 	w.hears = true
 	c.hold(w)
 	defer w.Close()
-	if life.Err() != nil { // Kill may have looked before the connection was recorded
+	if life.Err() != nil { // Kill may have looked for a connection before this one was recorded
 		return nil
 	}
 	v := &cimVisit{CIM: c, wire: w, address: address, process: process}
@@ -109,7 +109,7 @@ func (v *cimVisit) takeFrames() error {
 	return nil
 }
 
-// pong records an answer, which belongs to the oldest ping that has none. With the first
+// pong records an answer, which belongs to the oldest ping without one. With the first
 // answer, it also records that the client is connected.
 func (v *cimVisit) pong() {
 	if !v.back {

@@ -12,9 +12,9 @@ const (
 	cimPing  = 2
 )
 
-// cimFrame is what CIM's client reads of a frame. The encoding is written here once more.
-// If it used the project's own frames, a mistake in them would be on both sides and not
-// be noticed.
+// cimFrame is what CIM's client reads of a frame. This file encodes frames by itself. If
+// it used the project's own code, a mistake there would be on both sides, and nobody would
+// notice it.
 type cimFrame struct {
 	cmd        uint64
 	texts      []string // the text of a live push, or the texts of messages that waited
@@ -37,7 +37,7 @@ func cimRequest(text string, user int64, cmd uint64) []byte {
 func cutFrame(read []byte) (frame, rest []byte, ok bool) {
 	frame, n := protowire.ConsumeBytes(read)
 	if n < 0 {
-		return nil, read, false // a wrong length stays wrong, so the client stays silent until the connection ends
+		return nil, read, false // after a wrong length the client finds no further frame, so it stays silent until the connection ends
 	}
 	return frame, read[n:], true
 }

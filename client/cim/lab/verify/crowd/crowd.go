@@ -21,8 +21,8 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// Of the users or devices of the crowd, every n-th one has the property in the constant's
-// name. The value is n.
+// Each constant names a property and has a number n as its value. Every n-th user or
+// device of the crowd has that property.
 const (
 	everyLaptop  = 8  // a second device
 	everyTablet  = 24 // a third one
@@ -225,9 +225,9 @@ func (c *Crowd) arrive(ctx context.Context, base client.Config) error {
 	})
 }
 
-// together makes all n calls, some at a time, and returns the first error. A call that
-// the system refuses for the moment is repeated, for refusedFor at most. For example, a
-// route refuses logins when it gets more passwords than it can check.
+// together makes all n calls, some at a time, and returns the first error. If the system
+// refuses a call only for the moment, together repeats it for at most refusedFor. For
+// example, a route refuses logins when it gets more passwords than it can check.
 func together(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(arriving)
@@ -245,8 +245,8 @@ func together(ctx context.Context, n int, do func(ctx context.Context, i int) er
 	return group.Wait()
 }
 
-// If a call of together is refused, it is repeated after refusedPause. It is given up
-// when it was refused for refusedFor.
+// If a call is refused, together repeats it after refusedPause. When a call was refused
+// for as long as refusedFor, together repeats it no more.
 const (
 	refusedPause = 200 * time.Millisecond
 	refusedFor   = time.Minute
@@ -315,10 +315,10 @@ func (c *Crowd) Talk(traffic, life context.Context) (done <-chan struct{}) {
 	return all
 }
 
-// LastWord has each device send one message to its own user over its own connection, and
-// wait for the answer until life ends or Close is called. Call it when everything is
-// healed. It shows which connections receive nothing any more. The returned channel is
-// closed when no device waits any more.
+// LastWord has each device send one message to its own user over its own connection. The
+// device waits for the answer until life ends or Close is called. Call LastWord when
+// everything is healed. The messages show which connections receive nothing any more. The
+// returned channel is closed when no device waits any more.
 func (c *Crowd) LastWord(life context.Context) (done <-chan struct{}) {
 	var waiting sync.WaitGroup
 	for _, d := range c.devices {

@@ -45,8 +45,8 @@ func (t *talker) leave(life context.Context, m client.Outgoing, o order) {
 	t.takeBack(life, m.ID)
 }
 
-// takeBack cancels a delayed message. After an error other than "too late" it is
-// unknown whether the message will be sent.
+// takeBack cancels a delayed message. After an error other than "too late", takeBack does
+// not know whether the message will be sent.
 func (t *talker) takeBack(life context.Context, id string) {
 	s, _, err := t.scheduler(life)
 	if err != nil {

@@ -19,9 +19,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Device is one device of a user: a client that can be cut off, slowed down and,
-// if it keeps a history file, killed and started again. Its methods may be called
-// concurrently.
+// Device is one device of a user. It runs a client that can be cut off and slowed down. If
+// it keeps a history file, it can also be killed and started again. Its methods may be
+// called concurrently.
 type Device struct {
 	// Set before the first Start.
 	name   string // of the account
@@ -36,7 +36,7 @@ type Device struct {
 
 	forgetful bool // the memory is lost with the process
 	silent    bool // its user sends over HTTP, so its connection only receives
-	roams     bool // nodes do not notice when its connections end
+	roams     bool // nodes do not notice the end of its connections
 
 	slow    atomic.Bool
 	twins   atomic.Int32   // how many second clients were started under its name
@@ -117,8 +117,8 @@ func (d *Device) Start(ctx context.Context) error {
 	return nil
 }
 
-// Kill ends the device's process. Its connection breaks without a goodbye, and everything
-// that it had not written to its history is lost.
+// Kill ends the device's process. The connection breaks without a goodbye. Everything that
+// the process had not written to its history is lost.
 func (d *Device) Kill() error {
 	d.turn.Lock()
 	defer d.turn.Unlock()
@@ -168,7 +168,7 @@ func (d *Device) Mute() {
 	d.each(func(w *wire) { w.state.Store(mute) })
 }
 
-// Slow makes the device read slowly, or not any more.
+// Slow makes the device read slowly, or at full speed again.
 func (d *Device) Slow(slow bool) { d.slow.Store(slow) }
 
 func (d *Device) each(do func(*wire)) {

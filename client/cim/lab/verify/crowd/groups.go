@@ -24,8 +24,8 @@ const (
 var groupSizes = []int{2, 3, 5, 8, 13, 21, 34, 55}
 
 // circle is the plan of one group. The users in members belong to it at the start. Those
-// in guests may join later. The maker, who is the first member, adds and removes those in
-// wards. All are indexes of users.
+// in guests may join later. The maker of the group is the first member. The maker adds and
+// removes the users in wards. All are indexes of users.
 type circle struct{ members, guests, wards []int }
 
 func (c circle) maker() int { return c.members[0] }
@@ -45,8 +45,8 @@ func drawCircles(seed uint64, users int) []circle {
 	return circles
 }
 
-// found makes the groups, each by its first member. Then it tells every device's orders
-// (see type orders) about the groups.
+// found has the first member of each group make that group. Then it tells every device's
+// orders (see type orders) about the groups.
 func (c *Crowd) found(ctx context.Context, circles []circle, users []int64) error {
 	c.groups = make([]int64, len(circles))
 	return together(ctx, len(circles), func(ctx context.Context, i int) error {
@@ -77,8 +77,8 @@ func (c *Crowd) found(ctx context.Context, circles []circle, users []int64) erro
 	})
 }
 
-// Users whom a group's maker adds may only be invited at first. consent makes them allow
-// everybody to add them, and accept the invitations.
+// At first, a group's maker may only invite other users. So consent makes the invited
+// users accept, and allow everybody to add them from then on.
 func (c *Crowd) consent(ctx context.Context, of circle, users []int64, made client.CreatedGroup) error {
 	for _, i := range slices.Concat(of.members[1:], of.wards) {
 		phone := c.phoneOf(users[i]).client
@@ -109,7 +109,7 @@ func (c *Crowd) phoneOf(user int64) *Device {
 const (
 	crowdedUsers = 3
 	crowdedMin   = 10 // a smaller crowd has no such users
-	limitedMin   = 40 // the same if routes limit accounts, so that no user makes more than the ten groups that are allowed per hour
+	limitedMin   = 40 // the same if routes limit accounts; then no user makes more than the ten groups that are allowed per hour
 )
 
 // crowded returns how many users of the crowd are in the largest allowed number of
@@ -121,9 +121,9 @@ func (c Config) crowded() int {
 	return crowdedUsers
 }
 
-// drawCrowded returns the groups of which the last users are members, as many users as
-// crowded says. The other users make the groups in turn, so that none of them makes many.
-// The maker of a group is a member, too.
+// drawCrowded returns the groups of which the last users are members. The parameter
+// crowded is the number of these users. The other users make the groups in turn, so that
+// none of them makes many. The maker of a group is a member, too.
 func drawCrowded(users, crowded int) []circle {
 	circles := make([]circle, proto.MaxGroups)
 	for i := range circles {

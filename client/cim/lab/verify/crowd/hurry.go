@@ -11,8 +11,8 @@ import (
 )
 
 // Senders in a hurry behave like a service with short timeouts, whose many requests share
-// one connection. After a message was given up, the next one comes at once. After a
-// message was accepted, the next one comes after a while.
+// one connection. A sender that gave up a message sends the next one at once. A sender
+// whose message was accepted sends the next one after a while.
 const (
 	hurried    = 24
 	hurryLimit = 50 * time.Millisecond
@@ -22,8 +22,8 @@ const (
 
 // Hurry sends until ctx ends, from many goroutines with little time each. It returns when
 // all have ended. Each goroutine has a receiver of its own, to whom the device sends
-// nothing else. The reason is that messages which two goroutines send at once have no
-// known order.
+// nothing else. If two goroutines sent to one receiver at once, the order of their
+// messages would be unknown.
 func (d *Device) Hurry(ctx context.Context) {
 	var senders sync.WaitGroup
 	for _, user := range d.strangers[:min(hurried, len(d.strangers))] {
@@ -39,7 +39,7 @@ func (d *Device) hurry(ctx context.Context, to int64) {
 			return
 		}
 		id := fmt.Sprintf("%s-%s-%d", hurryID, d.device, d.hurries.Add(1))
-		m := client.Outgoing{ID: id, To: to, Text: "quick " + id} // CIM clients recognise it by its text
+		m := client.Outgoing{ID: id, To: to, Text: "quick " + id} // CIM clients recognise the message by its text
 		pause := hurryPause
 		d.noteSent(d.device, m, process, 0)
 		limit, cancel := context.WithTimeout(ctx, hurryLimit)

@@ -59,8 +59,9 @@ func (k *kiosk) note(kind ledger.Kind, note, code, id string) {
 }
 
 // outcomeOf returns the outcome of a message, from the answer to its send. A store that
-// has lost the logout may accept the message. If the answer says to retry later, an
-// earlier copy of the same call, made by a proxy, may still have succeeded.
+// has lost the logout may accept the message. An answer that says to retry later does not
+// prove that the message is stored nowhere. A proxy may have made an earlier copy of the
+// same call, which may have succeeded.
 func outcomeOf(status int, err error) ledger.Kind {
 	switch {
 	case err != nil || status >= http.StatusInternalServerError:

@@ -43,9 +43,9 @@ var errNoNode = errors.New("node is not in PATH")
 //go:embed page/*.mjs
 var tab embed.FS
 
-// Page is a user's browser tab: the page's own modules in a process of Node. It keeps
-// the browser's storage when it is killed and started. Its methods may be called
-// concurrently.
+// Page is a user's browser tab. A process of Node.js runs the page's own modules. The page
+// keeps the browser's storage when it is killed and started again. Its methods may be
+// called concurrently.
 type Page struct {
 	// Set before Start.
 	node     string // the program
@@ -214,7 +214,7 @@ func (p *Page) kill() error {
 		return nil
 	}
 	ended := p.ended
-	_ = p.write(map[string]string{"do": "quit"}) // this fails if the process has ended by itself, which is in the ledger
+	_ = p.write(map[string]string{"do": "quit"}) // this fails if the process has ended by itself; the ledger has that end
 	p.in, p.up = nil, make(chan struct{})
 	p.writing.Unlock()
 	select {

@@ -13,7 +13,8 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// A device requests a delivery mark for one message in this many, if that one is private.
+// A device requests a delivery mark for one message in this many, if that message is
+// private.
 const confirmed = 5
 
 // talker sends a device's orders.
@@ -73,8 +74,8 @@ func (t *talker) talk(ctx, life context.Context) {
 	t.open.Wait()
 }
 
-// send sends one message. It waits for the answer only if the sender is impatient, or if
-// the message needs a call of its own.
+// send sends one message. It waits for the answer in two cases only. The sender is
+// impatient, or the message needs a call of its own.
 func (t *talker) send(ctx, life context.Context, m client.Outgoing, o order) {
 	if o.patience == 0 {
 		t.post(life, m)

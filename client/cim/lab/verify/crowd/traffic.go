@@ -14,14 +14,14 @@ import (
 const (
 	toEveryone = 8
 	toGroups   = 30
-	outsiders  = 4  // percent of the messages to groups that go to a group of which the user is no member, so that they are refused
+	outsiders  = 4  // percent of the messages to groups whose sender is no member, so that they are refused
 	changes    = 3  // these are no messages: the user joins a group or leaves it
 	bursts     = 10 // many messages at once, without waiting for an answer
 	impatient  = 6  // gives up soon, and half of those send it again
 	floods     = 1  // to one user, more bytes than a node keeps for a slow reader
 	longTexts  = 4
 	delayed    = 8  // the servers send it later; never to groups
-	takenBack  = 35 // percent of the delayed messages that are cancelled, some of them too late
+	takenBack  = 35 // percent of the delayed messages that their senders cancel, some of them too late
 )
 
 const (
@@ -51,7 +51,7 @@ type order struct {
 }
 
 // peerSteps has the distances in the crowd from a user to the peers of that user. There
-// are few peers, so that each conversation has many messages whose order can go wrong.
+// are only a few peers, so each conversation has many messages whose order can go wrong.
 var peerSteps = []int{1, 2, 7, 31}
 
 // orders draws the orders of one device at random.
@@ -62,7 +62,7 @@ type orders struct {
 	user  int           // index
 	name  string        // begins every text
 
-	changes bool         // this device joins and leaves for its user
+	changes bool         // this device makes its user join and leave groups
 	groups  []int        // groups to which the user belongs, or which the user may join
 	in      map[int]bool // groups to which the user belongs now, as far as this device knows
 	count   int          // how many texts were drawn so far
@@ -91,8 +91,8 @@ func newOrders(seed uint64, place, user, users int, pace time.Duration) *orders 
 	return o
 }
 
-// meet passes the groups to the orders. If changes is set, the device also joins and
-// leaves groups.
+// meet passes the groups to the orders. If the parameter changes is true, the device also
+// makes its user join and leave groups.
 func (o *orders) meet(circles []circle, changes bool) {
 	o.changes = changes
 	for i, c := range circles {
@@ -104,8 +104,8 @@ func (o *orders) meet(circles []circle, changes bool) {
 	}
 }
 
-// made passes the groups that the user has made to the orders. The maker of a group is
-// its first member.
+// made tells the orders which groups the user has made. The maker of a group is its first
+// member.
 func (o *orders) made(circles []circle) {
 	for i, c := range circles {
 		if c.maker() != o.user {
@@ -206,8 +206,9 @@ func (o *orders) nextWard(wards []ward) order {
 	return next
 }
 
-// If in is true, pickGroup returns a group to which the user belongs. Otherwise it
-// returns one that the user may join. It returns -1 if there is none.
+// If the parameter in is true, pickGroup returns a group to which the user belongs. If in
+// is false, it returns a group that the user may join. It returns -1 if there is no such
+// group.
 func (o *orders) pickGroup(in bool) int {
 	var list []int
 	for _, group := range o.groups {

@@ -15,14 +15,14 @@ const (
 	// twinTime is how long a twin may take to connect.
 	twinTime = 30 * time.Second
 	// outliveTime is how long a twin may still run after the device is back. After that
-	// time the device is started once more, because a twin without a connection could
-	// connect later and displace the device.
+	// time the device is started once more. If it was not, a twin without a connection
+	// could connect later and displace the device.
 	outliveTime = 10 * time.Second
 )
 
-// Twin starts a second client under the device's name, which records nothing. The
-// returned function starts the device again, which displaces the twin. If the twin does
-// not notice that in time, the function returns an error, and may be called again.
+// Twin starts a second client under the device's name, which records nothing. The returned
+// function starts the device again, which displaces the twin. If the twin does not notice
+// in time that it is displaced, the function returns an error, and may be called again.
 func (d *Device) Twin(ctx context.Context) (end func(context.Context) error) {
 	d.twins.Add(1)
 	config := d.config

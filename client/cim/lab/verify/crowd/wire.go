@@ -11,7 +11,7 @@ import (
 const (
 	sound   = iota
 	tearing // sends half of the next write, and then closes the connection
-	mute    // loses everything in both directions, as a network that forgot the connection
+	mute    // loses everything in both directions, like a network that forgot the connection
 )
 
 const (
@@ -21,7 +21,7 @@ const (
 	// node notices a slow reader.
 	readBuffer = 4 << 10
 	// halfOpen is how long the node does not notice that a roaming device is gone. It is
-	// longer than any pause of a node.
+	// longer than any time for which a fault pauses a node.
 	halfOpen = 25 * time.Second
 )
 
@@ -91,7 +91,7 @@ func (w *wire) Close() error {
 		}
 	})
 	if w.roams {
-		return w.Conn.SetDeadline(time.Unix(1, 0)) // reads and writes under way end
+		return w.Conn.SetDeadline(time.Unix(1, 0)) // this ends the reads and writes that are under way
 	}
 	return w.Conn.Close()
 }

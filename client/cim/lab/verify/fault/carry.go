@@ -10,9 +10,9 @@ import (
 // linkMTU is the largest packet of the link, in bytes.
 const linkMTU = 1500
 
-// carry reads packets from the device, and writes each one back at the time that the line
-// says, until ctx ends. Then it closes the device, and the packets under way are lost.
-// The line bounds how many bytes that are: less than 200 kB, from its rate, queue and
+// carry reads packets from the device until ctx ends. It writes each packet back at the
+// time that the line decides. In the end it closes the device, and the packets under way
+// are lost. These are less than 200 kB, which follows from the line's rate, queue and
 // delay.
 func carry(ctx context.Context, device io.ReadWriteCloser, l *line) error {
 	read, failed := make(chan []byte), make(chan error, 1)
@@ -44,7 +44,8 @@ func readPackets(ctx context.Context, device io.Reader, packets chan<- []byte) e
 	}
 }
 
-// pass writes the packets in the order in which they arrive, until there are no more.
+// pass writes the packets in the order of their arrival at the far end of the line, until
+// there are no more.
 func pass(ctx context.Context, device io.Writer, l *line, read <-chan []byte) error {
 	var way underWay
 	next := time.NewTimer(time.Hour)

@@ -10,9 +10,9 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// offsets are the errors of clocks, in turn. The first is longer than a log is kept, and
-// the second is longer than a ticket is valid. The third is as small as between hosts
-// with correct clocks.
+// offsets are the errors of clocks, in turn. The first error is longer than the time for
+// which a log is kept. The second is longer than the time for which a ticket is valid. The
+// third is as small as the usual error between hosts with correct clocks.
 var offsets = []time.Duration{
 	125 * time.Second, -150 * time.Second, 15 * 24 * time.Hour, -15 * 24 * time.Hour, 2 * time.Second, -2 * time.Second,
 }

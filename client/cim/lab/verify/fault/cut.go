@@ -7,8 +7,8 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// cutEvery is the pause between two cuts. After it, the routes have requests under way
-// again.
+// cutEvery is the pause between two cuts. After this pause, the routes have requests under
+// way again.
 const cutEvery = 25 * time.Millisecond
 
 type redisCut struct{}

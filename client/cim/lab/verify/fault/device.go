@@ -17,8 +17,8 @@ func (clientFlap) Rhythm() Rhythm {
 	return Rhythm{Every: Span{100 * time.Millisecond, 800 * time.Millisecond}, Lasts: Span{10 * time.Millisecond, 4 * time.Second}}
 }
 
-// Percentages of the faults of a connection. All other connections are cut. Of the
-// devices that can be killed, two of three are killed.
+// The percentages of the faults of a connection. All other faults cut the connection. If
+// the device can be killed, two of three faults kill it.
 const (
 	killed = 66
 	torn   = 25

@@ -7,8 +7,8 @@
 // share targets. Run carries a plan out.
 //
 // The packets of a bad link (lossy-net) go through this process. The type line decides
-// which packet is dropped, delayed or doubled. The function carry does that, and openLink
-// opens the device.
+// which packet is dropped, delayed or doubled. The function carry carries that out, and
+// openLink opens the device through which the packets come.
 //
 // To add a fault, write a type that implements Fault, and add a line to All.
 package fault

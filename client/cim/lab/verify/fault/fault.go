@@ -58,14 +58,14 @@ func (s Span) draw(rng *rand.Rand) time.Duration {
 	return s.Min + time.Duration(rng.Int64N(int64(s.Max-s.Min)+1))
 }
 
-// Wound is a fault that happened.
+// Wound is a fault that has happened to a target.
 type Wound struct {
 	What string // in words: node-2 killed
 	// Tail is how far back the store may have lost writes. It is zero unless a primary is
 	// gone.
 	Tail time.Duration
-	// Alone is how long the replicas of the store get nothing from their primary, unless
-	// the wound is healed before.
+	// Alone is how long the replicas of the store get nothing from their primary. It is
+	// shorter if the wound is healed earlier.
 	Alone time.Duration
 	// Empty: the store has lost everything. Restored: the messages of Tail are gone
 	// even if replicas had accepted them.
@@ -94,7 +94,7 @@ func NeedsNetwork(name string) bool {
 	return name == (gossipCut{}).Name() || name == (lossyNet{}).Name()
 }
 
-// World has everything that can break.
+// World has everything that faults can break.
 type World struct {
 	cluster *up.Cluster
 	devices []crowd.Guest

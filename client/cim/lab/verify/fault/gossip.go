@@ -49,8 +49,8 @@ func (gossipCut) Inject(ctx context.Context, w *World, _ Strike) (Wound, error) 
 	return Wound{What: "gossip cut", Heal: mend}, nil
 }
 
-// gossipPorts returns the gossip ports of all nodes that were ever started, which include
-// the present ones.
+// gossipPorts returns the gossip ports of all nodes that were ever started, including the
+// present nodes.
 func (w *World) gossipPorts() ([]string, error) {
 	var ports []string
 	for _, n := range w.cluster.Nodes() {

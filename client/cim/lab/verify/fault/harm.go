@@ -22,11 +22,11 @@ func (w *World) noServers() string {
 // that watch it.
 func (w *World) lone() bool { return w.cluster.Redis() != nil }
 
-// A store that is watched is hit for at most watchedFor. After a longer time its
-// Sentinels or masters would promote a replica, and that is another fault.
+// A store that Sentinels or other masters watch is hit for at most watchedFor. After a
+// longer time they would promote a replica, which is another fault.
 const watchedFor = 1200 * time.Millisecond
 
-// until returns how long a strike lasts that stops the store.
+// until returns how long a strike that stops the store lasts.
 func (w *World) until(s Strike) time.Duration {
 	if w.lone() {
 		return s.Lasts
@@ -34,7 +34,8 @@ func (w *World) until(s Strike) time.Duration {
 	return min(s.Lasts, watchedFor)
 }
 
-// harm calls hit for all primaries. It returns a wound that heals those that were hit.
+// harm calls the function hit for each primary. It returns a wound that heals the
+// primaries that were hit.
 func (w *World) harm(ctx context.Context, hit, undo func(*redistest.Server, context.Context) error) (heal func(context.Context) error, err error) {
 	servers, err := w.cluster.Primaries(ctx)
 	if err != nil {

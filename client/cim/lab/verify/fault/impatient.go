@@ -38,9 +38,9 @@ func (impatient) Inject(ctx context.Context, w *World, s Strike) (Wound, error) 
 	})}, nil
 }
 
-// silent returns the device at a place, if it sends nothing by itself, or else the next
-// such device. If a device sent a usual message on the same connection, that would show
-// the node that the sender has read the refusal. Another fault may have hit the device.
+// silent returns the first device from a place on that sends nothing by itself. A usual
+// message on the same connection would show the node that the sender has read the refusal.
+// Another fault may have hit the device that silent returns.
 func (w *World) silent(place int) int {
 	for i := range w.devices {
 		next := (place + i) % len(w.devices)

@@ -15,10 +15,10 @@ import (
 // linkName is the name of the link's device. There is one in the run's own network.
 const linkName = "cim-lossy"
 
-// openLink makes a TUN device in the run's own network. Packets that linkTable routes
-// into it are read from it, and packets that are written to it arrive in this network.
-// The device ends when its file is closed, also by the end of a killed process, and its
-// routes end with it.
+// openLink makes a TUN device in the run's own network. Packets that linkTable routes into
+// it are read from it, and packets that are written to it arrive in this network. The
+// device ends when its file is closed, and its routes end with it. The end of a killed
+// process also closes the file.
 //
 // All servers of a run listen at 127.0.0.1. The kernel drops packets of this address
 // from a device unless the device allows them (route_localnet, accept_local). With

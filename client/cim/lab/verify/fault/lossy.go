@@ -27,7 +27,7 @@ func (lossyNet) Missing(w *World) string {
 	if err != nil {
 		return err.Error()
 	}
-	_ = device.Close() // no packet went through it yet
+	_ = device.Close() // no packet went through the device yet
 	return ""
 }
 func (lossyNet) Rhythm() Rhythm {
@@ -76,9 +76,8 @@ const (
 
 // linkRules returns the routing rules that lead traffic into the link. That is the UDP
 // traffic from and to the address in packets, and the TCP traffic from and to the
-// addresses in connections. The rules are for traffic that is sent on this machine (iif
-// lo), and not for packets that come out of the link. They come after the rules of
-// gossip-cut.
+// addresses in connections. The rules apply to traffic that this machine sends (iif lo),
+// and not to packets that come out of the link. They come after the rules of gossip-cut.
 func linkRules(packets string, connections ...string) (rules [][]string, err error) {
 	add := func(protocol, address string) {
 		_, port, failed := net.SplitHostPort(address)
@@ -105,8 +104,9 @@ type line struct {
 	free time.Time // when the line will have sent all accepted packets
 }
 
-// longestQueue is how much traffic may wait in the line: as much as the line carries in
-// this time. Further packets are lost, as in a router whose buffer is full.
+// longestQueue limits how much traffic may wait in the line. The limit is as much as the
+// line carries in this time. Further packets are lost, as in a router whose buffer is
+// full.
 const longestQueue = 300 * time.Millisecond
 
 // newLine draws a line at random. The best one is like a distant host, and the worst one
@@ -128,8 +128,8 @@ func (l *line) String() string {
 		100*l.loss, l.delay.Min.Round(ms), l.delay.Max.Round(ms), l.rate>>10)
 }
 
-// take returns when a packet arrives that comes now. The parameter size is in bytes. If
-// the packet is lost, take returns false.
+// take returns the arrival time of a packet that enters the line now. The parameter size
+// is in bytes. If the packet is lost, take returns false.
 func (l *line) take(now time.Time, size int) (arrives time.Time, ok bool) {
 	lost, late := l.rng.Float64() < l.loss, l.delay.draw(l.rng)
 	begins := now

@@ -16,8 +16,8 @@ const ownNetwork = "CIM_VERIFY_NETWORK"
 
 // OwnNetwork starts the program again, as the same process, in a network of its own with
 // only the loopback device. There, faults can cut gossip and lose packets without harm to
-// other processes. The network ends with the process. In the new network OwnNetwork
-// returns nil. If that fails, the error says why there is no such network.
+// other processes. The network ends with the process. In the new network, OwnNetwork
+// returns nil. If it cannot make the network, it returns an error with the reason.
 func OwnNetwork(ctx context.Context) error {
 	if os.Getenv(ownNetwork) != "" {
 		return openNetwork(ctx)
@@ -33,8 +33,8 @@ func OwnNetwork(ctx context.Context) error {
 		return fmt.Errorf("find own program: %w", err)
 	}
 	// A namespace belongs to a thread, and the program that this thread starts keeps it.
-	// If starting fails, no other goroutine may run on this thread. So it is locked, and
-	// ends with its goroutine.
+	// If starting fails, no other goroutine may run on this thread. So the thread is
+	// locked, and ends with its goroutine.
 	runtime.LockOSThread()
 	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("make a network: %w", err)
@@ -43,7 +43,7 @@ func OwnNetwork(ctx context.Context) error {
 }
 
 // openNetwork sets up the run's own network. By default, the table of local addresses
-// comes before all other rules. openNetwork moves it behind them, because otherwise no
+// comes before all other rules. openNetwork moves the table behind them. If it did not, no
 // rule could apply to loopback.
 func openNetwork(ctx context.Context) error {
 	for _, command := range []string{"link set lo up", "rule add pref 100 lookup local", "rule delete pref 0"} {

@@ -9,7 +9,8 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/up"
 )
 
-// seat is a place for a node. After a fault it has the restarted node or a replacement.
+// seat is a place for a node. After a fault, the seat has the restarted node or a
+// replacement.
 type seat struct {
 	mu   sync.Mutex
 	node *up.Node

@@ -23,16 +23,17 @@ func (s Strike) end() time.Duration { return s.At + s.Lasts }
 // percent reports whether the n-th decision of the strike falls below p percent.
 func (s Strike) percent(n int, p uint64) bool { return s.Roll>>(8*n)%100 < p }
 
-// recovery is how long after the end of a strike its target is not hit again, because it
-// needs time to come back.
+// recovery is how long after the end of a strike no other strike hits the same target. The
+// target needs this time to come back.
 const recovery = time.Second
 
 // Plan draws the strikes of a run, in the order of time. All end within duration. The
 // first strike of a fault is due within the first 40 % of duration. For a late fault, it
 // is due within the last 40 %. The first strikes of all faults are placed before any
-// others. If all targets are taken, a first strike comes later or sooner, and is shorter
-// if need be. Any other strike takes the next free target, or is left out. A strike that
-// would hit the last node or route that still runs is left out, too.
+// others. If all targets are taken, a first strike is moved to a later or an earlier time,
+// and is shortened if need be. Any other strike takes the next free target, or is left out
+// if there is none. A strike that would hit the last node or route that still runs is left
+// out, too.
 func Plan(seed uint64, duration time.Duration, faults []Fault, targets func(Class) int) []Strike {
 	var firsts, others, plan []Strike
 	for _, f := range faults {
@@ -80,12 +81,13 @@ func draw(seed uint64, duration time.Duration, f Fault) []Strike {
 	return strikes
 }
 
-// placeStep is the step in which a strike is moved in time until a target is free.
+// placeStep is the step by which place moves a strike in time until a target is free.
 const placeStep = 250 * time.Millisecond
 
-// place finds a time and a target for a strike that has to happen: the first time at
-// which a target is free. It tries from the due time to the end, then before the due
-// time, and at last with the shortest length that the fault allows.
+// place finds a time and a target for a strike that has to happen. It chooses the first
+// time at which a target is free. It tries the times from the due time to the end, and
+// then the times before the due time. At last it tries the shortest length that the fault
+// allows.
 func place(plan []Strike, s Strike, duration time.Duration, n int) (Strike, bool) {
 	for _, lasts := range []time.Duration{s.Lasts, min(s.Lasts, s.Fault.Rhythm().Lasts.Min)} {
 		moved := s

@@ -57,8 +57,8 @@ type Repeaters struct {
 	streams map[net.Conn]struct{} // connections that have become streams
 }
 
-// NewRepeaters returns proxies that only forward requests until repeating is turned on.
-// If ca is nil, they and the routes speak plain HTTP, and otherwise TLS.
+// NewRepeaters returns proxies that only forward requests until repeating is turned on. If
+// ca is nil, the proxies and the routes speak plain HTTP. If ca is set, they speak TLS.
 func NewRepeaters(ca *localca.CA) (*Repeaters, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy, transport.MaxIdleConnsPerHost = nil, 256 // all nodes and clients share it
@@ -79,8 +79,8 @@ func NewRepeaters(ca *localca.CA) (*Repeaters, error) {
 	return r, err
 }
 
-// Front starts a proxy in front of the route at an address and returns its own. The
-// caller stops it.
+// Front starts a proxy in front of the route at an address, and returns the proxy's
+// address. The caller stops the proxy.
 func (r *Repeaters) Front(route string) (address string, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -95,7 +95,7 @@ func (r *Repeaters) Front(route string) (address string, stop func(), err error)
 	server := &http.Server{
 		Handler:   http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { r.serve(pass, w, q) }),
 		ConnState: r.follow,
-		ErrorLog:  pass.ErrorLog, // without this, every client that ends a connection during a handshake would be logged
+		ErrorLog:  pass.ErrorLog, // without this, the server would log every client that ends a connection during a handshake
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) }) // stop ends the server
@@ -142,9 +142,8 @@ func (r *Repeaters) serve(pass http.Handler, w http.ResponseWriter, q *http.Requ
 	}
 }
 
-// twice sends the request twice, and returns the second answer. It waits for both
-// answers, so that no copy of the request is under way when the caller makes its next
-// one.
+// twice sends the request twice, and returns the second answer. It waits for both answers,
+// so that no copy of the request is under way when the caller makes its next request.
 func (r *Repeaters) twice(pass http.Handler, w http.ResponseWriter, q *http.Request) {
 	body, err := io.ReadAll(q.Body)
 	if err != nil {
@@ -171,7 +170,7 @@ func (r *Repeaters) twice(pass http.Handler, w http.ResponseWriter, q *http.Requ
 	pass.ServeHTTP(w, again())
 }
 
-// unread is an answer that nobody reads.
+// unread takes the answer that nobody reads.
 type unread struct{ header http.Header }
 
 func (u *unread) Header() http.Header {

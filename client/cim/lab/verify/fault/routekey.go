@@ -51,7 +51,7 @@ type RouteKeys struct {
 
 	mu      sync.Mutex
 	keys    []string
-	added   bool // the last key is new, and has not become the first yet
+	added   bool // the last key is new, and has not become the first key yet
 	written time.Time
 }
 

@@ -19,9 +19,9 @@ type Told struct {
 	Missed func(Fault, error) // the fault could not happen, and nothing is broken
 }
 
-// healTime is how long healing is tried. It takes time because two programs may need each
-// other, such as a route that is restarted while the store is away. A device needs all of
-// them, so its time begins when everything else is healed.
+// healTime is how long healing is tried. Healing takes time because one program may need
+// another that is broken, too. A route that is restarted while the store is away is an
+// example. A device needs all servers, so its time begins when everything else is healed.
 const healTime = time.Minute
 
 // awaitEvery is how often a fault that waits for a target checks whether the target is
@@ -29,7 +29,7 @@ const healTime = time.Minute
 const awaitEvery = 100 * time.Millisecond
 
 // Run carries out the plan and returns when all of it is healed. A strike is left out if
-// its target still heals from an earlier one. But the first strike of each fault waits
+// its target still heals from an earlier strike. But the first strike of each fault waits
 // until its target has healed, and happens then. When traffic ends, all remaining strikes
 // are left out, and everything that is broken is healed at once. An error means that a
 // fault could not be healed.
@@ -163,16 +163,16 @@ func heal(life context.Context, try func(context.Context) error) error {
 	}
 }
 
-// final reports whether err forbids a client to reconnect. It returns false if the
-// client's twin displaced it.
+// final reports whether err forbids a client to reconnect. It returns false if the client
+// was displaced by its own twin.
 func final(err error) bool {
 	why, told := errors.AsType[*proto.Error](err)
 	return told && why.Code.Retry() == proto.RetryNever && why.Code != proto.Replaced
 }
 
-// The function during starts work. Something is broken while work runs. The function heal
-// ends work's context, waits for work and returns its error. If heal is called again, it
-// returns nil.
+// The function during starts the function work. Something is broken while work runs. The
+// returned function heal ends the context of work, waits for work to return, and returns
+// its error. If heal is called again, it returns nil.
 func during(ctx context.Context, work func(context.Context) error) (heal func(context.Context) error) {
 	working, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)

@@ -28,19 +28,20 @@ func (redisKill) Inject(_ context.Context, w *World, _ Strike) (Wound, error) {
 	return Wound{What: "redis-server killed", Heal: w.cluster.Redis().Restart}, nil
 }
 
-// behindPercent is the percentage of lost primaries whose replicas are behind when they
-// are lost. Then the writes of the last moments are lost, too.
+// behindPercent is the percentage of lost primaries whose replicas are behind at the time
+// of the loss. With such a primary, the writes of the last moments are lost, too.
 const behindPercent = 60
 
-// tail is how long before its end a primary's writes may not have reached a replica.
-// Faults keep writes from replicas for at most behindMost. The rest of tail is for
-// replicas that are busy.
+// tail is the length of the time before a primary's end in which writes may have reached
+// no replica. Faults keep writes from replicas for at most behindMost. The rest of tail is
+// for replicas that are busy.
 const (
 	tail       = 2 * time.Second
 	behindMost = 400 // ms
 )
 
-// behind draws how long before its end a primary's replicas get nothing from it.
+// behind draws the length of the time before a primary's end in which its replicas get
+// nothing from it.
 func (s Strike) behind() time.Duration {
 	if !s.percent(1, behindPercent) {
 		return 0

@@ -54,7 +54,7 @@ func (storeOlder) Inject(ctx context.Context, w *World, s Strike) (Wound, error)
 		return Wound{}, ctx.Err()
 	}
 	err := server.Lose(dir)
-	// A route may have got its answer a moment before the ledger has it.
+	// The ledger may have an answer a moment later than the route got it from the store.
 	tail := time.Since(taken) + tail
 	return Wound{What: "redis set back", Tail: tail, Restored: true, Heal: server.Restart}, err
 }

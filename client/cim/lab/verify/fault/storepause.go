@@ -38,7 +38,7 @@ func (storeSlow) Rhythm() Rhythm {
 	return Rhythm{Every: Span{10 * time.Second, 20 * time.Second}, Lasts: Span{time.Second, 6 * time.Second}}
 }
 
-// How a slow store spends its time.
+// The lengths of a slow store's pauses, and of the times between them.
 const (
 	slowStill = 45 * time.Millisecond
 	slowRuns  = 5 * time.Millisecond
@@ -66,7 +66,7 @@ func stutter(ctx context.Context, w *World, what string, still, lasts time.Durat
 				return err
 			}
 			if still > slowStill {
-				return nil // the end of the pause is the healing
+				return nil // the end of the pause heals the store
 			}
 		}
 		return nil

@@ -16,8 +16,8 @@ func (storeReadOnly) Story() string {
 func (storeReadOnly) Hits() Class             { return Store }
 func (storeReadOnly) Missing(w *World) string { return w.noServers() }
 
-// Rhythm has strikes that last longer than the 10 s for which a node tries. After that
-// the node answers senders that the outcome is unknown.
+// Rhythm has strikes that last longer than the 10 s for which a node tries to store a
+// message. After that time the node answers the sender that the outcome is unknown.
 func (storeReadOnly) Rhythm() Rhythm {
 	return Rhythm{Every: Span{10 * time.Second, 20 * time.Second}, Lasts: Span{500 * time.Millisecond, 14 * time.Second}}
 }

@@ -39,7 +39,7 @@ func (zkExpire) Rhythm() Rhythm {
 	return Rhythm{Every: Span{18 * time.Second, 40 * time.Second}, Lasts: Span{10 * time.Second, 15 * time.Second}}
 }
 
-// sessionTime is longer than a node's session.
+// sessionTime is longer than the time after which a node's session expires.
 const sessionTime = 9 * time.Second
 
 func (zkExpire) Inject(ctx context.Context, w *World, _ Strike) (Wound, error) {
@@ -69,7 +69,7 @@ func (zkExpire) Inject(ctx context.Context, w *World, _ Strike) (Wound, error) {
 }
 
 // errOutlived means that a session did not expire. When a paused server continues, it may
-// read what a node sent meanwhile before it checks its clock.
+// read a node's bytes first and check its clock only afterwards.
 var errOutlived = errors.New("the session from before lives on")
 
 // registeredAnew returns nil if every node that runs is in ZooKeeper with a new session.

@@ -3,8 +3,8 @@ package ledger
 import "slices"
 
 // alone is a time in which no replica got anything from the primary. It begins with a
-// broken record, which says how long it lasts. If it was healed earlier, nothing is
-// judged by it, because the exact end is unknown.
+// broken record, which says how long it lasts. If the fault was healed earlier, the exact
+// end is unknown. Then nothing is judged by this time.
 type alone struct {
 	fault    string
 	from, to int64 // us
@@ -23,8 +23,8 @@ func (j *Judge) isolate(r Record) {
 	}
 }
 
-// judgeAlone judges messages that were sent and accepted, or sent and shown, while no
-// replica could have them. For a delayed message, scheduling counts as accepting.
+// judgeAlone finds messages that no replica could have while they were sent and accepted,
+// or sent and shown. For a delayed message, scheduling counts as accepting.
 func (v *Verdict) judgeAlone(j *Judge) {
 	if v.Ack != AckReplica {
 		return

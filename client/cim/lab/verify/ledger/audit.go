@@ -2,7 +2,7 @@ package ledger
 
 import "strings"
 
-// stands records that an entry is in a log at the end of the run.
+// stands records that the log has an entry at the end of the run.
 func (j *Judge) stands(r Record) {
 	m := j.find(r.From, r.ID, r.Text)
 	if m == nil && r.Change != "" {
@@ -32,8 +32,8 @@ func (m *message) standsAs(r Record) bool {
 	return r.At != nil && m.to == r.To && m.group == r.Group && m.change == r.Change
 }
 
-// audit records that m is at a place of a log at the end of the run, and judges whether
-// it may be there.
+// audit records that a log has the message m at a place at the end of the run. It also
+// judges whether m may be there.
 func (j *Judge) audit(l log, m *message, at Place) {
 	audit := j.audited[l]
 	if audit == nil {
@@ -61,8 +61,8 @@ type move struct {
 
 // judgeMoves judges messages that were shown at two places. If a message is in the log
 // twice, a reader who may not see the first place is shown it at the second place. If the
-// store lost that log, it is not known any more whether the message was there twice. Then
-// a message that may have been there twice is no violation.
+// store lost that log, the judge cannot know whether the log had the message twice. Then
+// such a message is no violation.
 func (v *Verdict) judgeMoves(j *Judge) {
 	for _, m := range j.moves {
 		audit := j.audited[logOf(m.reader, m.group)]
@@ -87,9 +87,9 @@ func (l *logView) has(epoch string) bool {
 	return false
 }
 
-// judgeTold judges the places in the answers to senders. Two messages must not have the
-// same place. No other message may have been shown at such a place, or be there at the
-// end of the run.
+// judgeTold judges the places in the answers to senders. Two answers must not name the
+// same place. No other message may have been shown at a place that an answer names. No
+// other message may be there at the end of the run.
 func (v *Verdict) judgeTold(j *Judge) {
 	told := make(map[log]map[Place]key)
 	for _, m := range j.order {
@@ -120,10 +120,10 @@ func (v *Verdict) judgeTold(j *Judge) {
 	}
 }
 
-// holds reports whether, during a fault, a process may keep a message and store it after
-// the sender has sent it again elsewhere. Only then may a message be in a log twice. A
-// store that refuses or is gone keeps nothing. A store that stands still keeps the
-// commands that it received.
+// holds reports whether a process may keep a message during a fault and store it later.
+// The sender may have sent the message again elsewhere meanwhile, so the log may have it
+// twice. That is allowed in no other case. A store that refuses or is gone keeps nothing.
+// A store that stands still keeps the commands that it received.
 func holds(fault string) bool {
 	switch fault {
 	case "store-full", "store-readonly", "store-empty", "store-older":

@@ -2,12 +2,12 @@ package ledger
 
 import "fmt"
 
-// A CIM client receives the sender and the text of a message, but neither its id nor
-// its place. The judge knows both from the text, which no sender sends twice, and from
-// the logs. The client keeps nothing and acknowledges nothing. So each of its
-// connections begins at a cursor that may lie behind the messages that it was shown,
-// but not by more than is promised (cimread.go). A message that it sends has no id
-// until a device is shown it.
+// A CIM client receives the sender and the text of a message, but neither its id nor its
+// place. The judge knows both from the text, which no sender sends twice, and from the
+// logs. The client keeps nothing and acknowledges nothing. So each of its connections
+// begins at a cursor that may lie behind the messages that the client was shown. The
+// cursor must not lie further behind than is promised (cimread.go). A message that the
+// client sends has no id until a device is shown that message.
 
 // cimView has what only the reader of a CIM client needs. Such readers are not in
 // Judge.readers, because their showings have no places and may be repeated.
@@ -34,10 +34,10 @@ func (j *Judge) joinCIM(reader *reader, at int64) {
 	j.cims = append(j.cims, reader)
 }
 
-// find returns the message to which the given id belongs. The id was shown, or is in a
-// log. If the message was sent without an id, it gets the first id that appears with its
-// text. Each further id with this text is one more message, which a proxy made by
-// repeating the call.
+// find returns the message to which the given id belongs. A device was shown this id, or a
+// log has it. A message that was sent without an id gets the first id that appears with
+// its text. Each further id with this text is one more message. A proxy made that message
+// by repeating the call.
 func (j *Judge) find(from int64, id, text string) *message {
 	k := key{from, id}
 	if m := j.messages[k]; m != nil {
@@ -68,8 +68,9 @@ func (j *Judge) find(from int64, id, text string) *message {
 	return &other
 }
 
-// isForCIM reports whether a CIM client should be shown the message. It is not shown its
-// user's own messages, which it prints by itself, nor messages of groups.
+// isForCIM reports whether a CIM client should be shown the message. The client prints the
+// messages of its own user by itself, so it is not shown them. It is not shown messages of
+// groups either.
 func (m *message) isForCIM(r *reader) bool {
 	return (m.to == r.user || m.group == Everyone && m.from != r.user) && m.change == ""
 }
@@ -115,17 +116,18 @@ func (j *Judge) owedCIM(each func(reader *reader, m *message, accepted bool)) {
 	}
 }
 
-// passedOver reports whether a CIM client may rightly miss the message. A full log
-// drops entries that the client could still fetch, and no server reports that to it.
+// passedOver reports whether a CIM client may rightly miss the message. A full log drops
+// entries that the client has not fetched yet, and no server reports this loss to the
+// client.
 func (j *Judge) passedOver(reader *reader, m *message) bool {
 	audit := j.audited[logOf(reader, m.group)]
 	return audit == nil && j.keep > 0 || audit != nil && j.full(audit)
 }
 
-// judgeCIM judges what a CIM client was shown on each of its connections. It must show no
-// message twice, and each log in its order. It must not show messages that the client is
-// known to have read on another connection. After a loss of the store, a log begins anew
-// when its node notices the loss, and then there is nothing to judge.
+// judgeCIM judges what a CIM client was shown on each of its connections. A connection
+// must show no message twice, and each log in its order. It must not show messages that
+// the client is known to have read on another connection. After a loss of the store, a log
+// begins anew when its node notices the loss. Then there is nothing to judge.
 func (v *Verdict) judgeCIM(j *Judge, reader *reader) {
 	v.CIM++
 	v.CIMShown += len(reader.cim.told)
@@ -211,8 +213,8 @@ func (c *cimJudge) judgeOrder(m showing) {
 }
 
 // finalPlace returns the place of a message in a log that the reader reads. If the logs
-// were read at the end of the run, it is the place there. Otherwise it is the place at
-// which another device was shown it.
+// were read at the end of the run, that is the message's place then. If not, it is the
+// place at which another device was shown the message.
 func (j *Judge) finalPlace(reader *reader, m *message) (Place, bool) {
 	if audit := j.audited[logOf(reader, m.group)]; audit != nil {
 		place, known := audit.places[m.key]
@@ -223,7 +225,7 @@ func (j *Judge) finalPlace(reader *reader, m *message) (Place, bool) {
 }
 
 // standTwice returns the messages that are in a log more than once. A client that sees no
-// ids shows such a message as often as the log has it.
+// ids shows such a message once for each time that the log has it.
 func (j *Judge) standTwice() map[key]bool {
 	twice := make(map[key]bool)
 	for _, audit := range j.audited {
@@ -236,8 +238,8 @@ func (j *Judge) standTwice() map[key]bool {
 	return twice
 }
 
-// mayHaveStoodTwice reports whether the message may have been in its log twice. This
-// cannot be excluded if the logs were not read at the end, or have dropped old entries.
+// mayHaveStoodTwice reports whether the message may have been in its log twice. That is
+// possible if the logs were not read at the end, or have dropped old entries.
 func (j *Judge) mayHaveStoodTwice(reader *reader, m *message) bool {
 	audit := j.audited[logOf(reader, m.group)]
 	if audit != nil {

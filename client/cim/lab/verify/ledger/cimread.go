@@ -6,11 +6,12 @@ import (
 	"strings"
 )
 
-// Three events prove that a CIM client has read its messages. An answered ping proves all
-// that were shown two seconds before it. An orderly end of the connection proves all of
-// them. If its node dies while the client reads, all that were shown two seconds before
-// that count as read. The node reports the proof to the store. After that, none of these
-// messages may be shown again.
+// Three events prove that a CIM client has read its messages. An answered ping proves it
+// for the messages that were shown at least two seconds before the ping. An orderly end of
+// the connection proves it for all messages. The third event is the death of the client's
+// node while the client reads. Messages that were shown at least two seconds before the
+// death count as read. The node reports the proof to the store. After the report, none of
+// these messages may be shown again.
 const (
 	pingProves = 2_000_000 // us
 	killProves = 2_000_000
@@ -19,15 +20,15 @@ const (
 	// opensBefore is how long before the first answer on a connection a route may have
 	// opened that connection.
 	opensBefore = 1_000_000
-	// startTakes is how long it may take from when a node listens until the ledger has it
-	// as ready.
+	// startTakes is the longest time from when a node listens until the ledger records the
+	// node as ready.
 	startTakes = 2_000_000
 	// cutBefore is the longest time between a fault of the client itself and the end of a
 	// connection that the fault may have caused.
 	cutBefore = 30_000_000
-	// reportHangs is how long a node's report may still wait after the end of a fault.
-	// The reason is that a call which hangs takes 3 seconds. If a call fails, the node
-	// repeats it within half a second.
+	// reportHangs is how long a node's report may still wait after the end of a fault. A
+	// call that hangs takes 3 seconds. The node repeats a failed call within half a
+	// second.
 	reportHangs = 5_000_000
 	reportFails = 1_000_000
 )
@@ -64,9 +65,9 @@ func (j *Judge) proveCIM(r Record) {
 	visit.pings = append(visit.pings, span{r.Time - r.Lasted, r.Time})
 }
 
-// readByCIM returns a time for each connection of a CIM client. When the next connection
-// begins, the store must know that the client has read the messages which were shown up
-// to that time. readByCIM also counts the connections that could be judged.
+// readByCIM returns a time for each connection of a CIM client. The client has read the
+// messages that were shown up to this time. The store must know that when the next
+// connection begins. readByCIM also counts the connections that could be judged.
 func (v *Verdict) readByCIM(j *Judge, reader *reader) map[int]int64 {
 	read := make(map[int]int64)
 	for process, visit := range reader.cim.visits {
@@ -131,7 +132,7 @@ func (j *Judge) readByKill(reader *reader, visit, next *cimVisit) int64 {
 	kill := j.hits[i]
 	at := j.before(min(kill.from, visit.to), killProves+timeSlack)
 	opens := span{next.from - opensBefore, next.from + timeSlack}
-	starts := kill.to > opens.from && kill.to-startTakes < opens.to // the restarted node accepts connections, and perhaps does not answer yet
+	starts := kill.to > opens.from && kill.to-startTakes < opens.to // the restarted node accepts connections, but may not answer yet
 	switch {
 	case at <= 0, starts, j.counted(opens) < opens.to-opens.from:
 		return 0
@@ -148,8 +149,8 @@ func (h hit) kills(node string) bool {
 	return h.fault == "node-kill" && node != "" && strings.HasPrefix(h.note, node+" ")
 }
 
-// The method before returns the moment that is the duration time before end. Stalls
-// between the two do not count as time.
+// The method before goes back from the moment end by the duration that the parameter time
+// gives. Stalls on the way do not count as time.
 func (j *Judge) before(end, time int64) int64 {
 	at := end - time
 	for short := int64(1); short > 0; at -= short {
@@ -158,21 +159,21 @@ func (j *Judge) before(end, time int64) int64 {
 	return at
 }
 
-// endTold reports whether the store must have got a report that a connection ended in
-// order.
+// endTold reports whether the store must know that a connection ended in order.
 func (j *Judge) endTold(reader *reader, visit, next *cimVisit) bool {
 	return visit.ended > 0 && j.counted(span{visit.ended, next.from}) >= timeSlack &&
 		!j.reportWaits(reader, visit.node, span{visit.ended, visit.ended + timeSlack})
 }
 
-// reportWaits reports whether, in the span s, a fault may have kept a node from knowing
-// what the client has read, or from reporting it to the store.
+// reportWaits reports whether a fault in the span s may have delayed a node's report to
+// the store. Either the node did not learn what the client has read, or it could not
+// report that.
 func (j *Judge) reportWaits(reader *reader, node string, s span) bool {
 	return j.hurts(s, func(h hit) bool { return h.holdsReport(reader.device, node) })
 }
 
-// hurts reports whether any fault may delay a report in the span. Only those faults count
-// for which the function such returns true.
+// hurts reports whether any fault may delay a report in the span. A fault counts only if
+// the function in the parameter such returns true for it.
 func (j *Judge) hurts(s span, such func(hit) bool) bool {
 	return slices.ContainsFunc(j.hits, func(h hit) bool {
 		ends := h.to
@@ -184,7 +185,7 @@ func (j *Judge) hurts(s span, such func(hit) bool) bool {
 }
 
 // delaysReport returns how long after its end the fault may still delay a report, in us.
-// It is short for faults that break connections, because calls then fail at once.
+// That time is short if the fault breaks connections, because calls then fail at once.
 func (h hit) delaysReport() int64 {
 	if h.fault == "redis-cut" || h.fault == "route-kill" {
 		return reportFails
@@ -198,7 +199,7 @@ func (h hit) delaysReport() int64 {
 // many of them.
 func (h hit) holdsReport(client device, node string) bool {
 	switch h.fault {
-	case "slow-reader": // a client that reads slowly has a backlog, and the node learns only later that it was read
+	case "slow-reader": // a client that reads slowly has a backlog, and the node learns only later when the client has read the backlog
 		return h.on == client
 	case "node-drain", "clock-node", "clock-route", "gossip-cut", "zk-stop", "zk-expire", "repeat-proxy", "mass-reconnect":
 		return false
@@ -208,6 +209,6 @@ func (h hit) holdsReport(client device, node string) bool {
 	return h.on == device{}
 }
 
-// forgetsBy reports whether the store lost anything before a time. Then cursors may be
-// lost, too, because they need not be on a replica.
+// forgetsBy reports whether the store lost anything before a time. Then the store may also
+// have lost cursors, because no replica has to have them.
 func (j *Judge) forgetsBy(at int64) bool { return j.forgot > 0 && j.forgot <= at }

@@ -3,11 +3,11 @@ package ledger
 import "slices"
 
 const (
-	// earlySlack is how long before its time, by the store's clock, a delayed message may
-	// be shown. The store's times have only milliseconds.
+	// earlySlack is how much too early, by the store's clock, a delayed message may be
+	// shown. The store counts time in milliseconds only.
 	earlySlack = 20_000 // us
-	// firing is how long after its time a message may be stored if a route began to send
-	// it and did not finish.
+	// firing is how long after its due time a message may be stored. It is for a message
+	// that a route began to send and did not finish.
 	firing = 15_000_000 // us
 )
 
@@ -34,7 +34,7 @@ func (m *message) due() int64 { return m.sent + m.delay }
 
 // dueLast returns the latest time at which a delayed message may be due, in us. The delay
 // begins with the try that was stored. That may be the last try, because the store may
-// have refused or lost the others.
+// have refused or lost all earlier ones.
 func (m *message) dueLast() int64 { return max(m.sent, m.answered) + m.delay }
 
 // promised reports whether m must be shown to all its receivers.
@@ -55,8 +55,8 @@ func (v *Verdict) judgeDelayed(j *Judge, reader *reader, m showing) {
 	}
 }
 
-// mayReturn reports whether a cancellation may have been lost with a primary, so that the
-// message is sent after all.
+// mayReturn reports whether a cancellation may have been lost with a primary. If so, the
+// message is sent in spite of it.
 func (j *Judge) mayReturn(m *message) bool {
 	for _, f := range j.failovers {
 		if !f.empty && m.takesBack <= f.at && m.takenBack >= f.at-f.tail {
@@ -67,8 +67,9 @@ func (j *Judge) mayReturn(m *message) bool {
 }
 
 // mayHaveLeft reports whether the store may have lost the record that the message was
-// sent, and then let its sender cancel it. In that case a device was shown the message in
-// the tail, or a moment after the loss by a route that had begun to send it.
+// sent. Then the sender can still cancel the message. A device must have been shown the
+// message in the tail before the loss. It may also be a moment after the loss, if a route
+// had begun to send the message.
 func (j *Judge) mayHaveLeft(m *message) bool {
 	return slices.ContainsFunc(j.failovers, func(f failover) bool {
 		return m.shownFirst >= f.at-f.tail && m.shownFirst <= f.at+timeSlack && m.takenBack >= f.at
@@ -92,8 +93,8 @@ func (j *Judge) skew(r Record) {
 	}
 }
 
-// adrift reports whether m was scheduled by a clock that has jumped since. Then it is due
-// by the earlier clock, which may be an hour later.
+// adrift reports whether m was scheduled by a clock that has jumped since. Then m is due
+// by the clock before the jump, which may mean an hour later.
 func (j *Judge) adrift(m *message) bool {
 	if m.delay == 0 || m.shown > 0 {
 		return false
@@ -106,8 +107,8 @@ func (j *Judge) adrift(m *message) bool {
 	return false
 }
 
-// takeAdrift reports whether a message is still to come because of a clock that has
-// jumped. If so, it counts the message.
+// takeAdrift reports whether a message is still to come because a clock has jumped. If so,
+// takeAdrift counts the message.
 func (j *Judge) takeAdrift(v *Verdict, counted map[*message]bool, m *message) bool {
 	if !j.adrift(m) {
 		return false

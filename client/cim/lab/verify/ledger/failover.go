@@ -15,8 +15,8 @@ type failover struct {
 	skews []skew // errors of the store's clock before that
 }
 
-// lose records that a primary, or the store's data, was lost. If a message is accepted
-// only after replicas have it, nothing may be lost with the primary.
+// lose records that a primary, or the store's data, was lost. If replicas must have a
+// message before it is accepted, nothing may be lost with the primary.
 func (j *Judge) lose(r Record) {
 	if j.forgot == 0 && (r.Empty || r.Restored || r.Tail > 0) {
 		j.forgot = r.Time
@@ -36,9 +36,9 @@ func (j *Judge) lose(r Record) {
 	}
 }
 
-// mayTake reports whether the message may have been on the lost primary alone. Then it
-// was sent before the primary was gone, and its sender got the answer within the time
-// tail before the loss, or never.
+// mayTake reports whether the message may have been on the lost primary alone. Then it was
+// sent before the primary was gone. Its sender got the answer within the tail before the
+// loss, or got none.
 func (f failover) mayTake(m *message) bool {
 	if m.delay > 0 && (m.due() <= f.at || f.early(m)) && m.dueLast()+firing >= f.at-f.tail {
 		return true
@@ -52,8 +52,8 @@ func (f failover) early(m *message) bool {
 	return slices.ContainsFunc(f.skews, func(s skew) bool { return s.to == 0 || s.to+firing >= max(m.sent, f.at-f.tail) })
 }
 
-// mayFollow reports whether the message may have been stored after the failover. A
-// joining or leaving that was lost is made again under the same key.
+// mayFollow reports whether the message may have been stored after the failover. A user
+// who repeats a lost joining or leaving does so under the same key.
 func (f failover) mayFollow(m *message) bool {
 	if m.change != "" && f.mayTake(m) {
 		return true
@@ -75,8 +75,8 @@ func (j *Judge) mayBeLost(m *message) bool {
 }
 
 // lostItsPlace reports whether the group's message may have been lost with a primary, and
-// is not at its place in the log at the end. Numbers of lost entries are used again, so
-// they do not show which users were members there.
+// is missing at its place in the log at the end. The numbers of lost entries are used
+// again. So such a number does not show which users were members.
 func (j *Judge) lostItsPlace(m *message) bool {
 	if !j.mayBeLost(m) {
 		return false
@@ -86,8 +86,8 @@ func (j *Judge) lostItsPlace(m *message) bool {
 }
 
 // goneBefore reports whether the message may have been stored and lost before its sender
-// got a refusal. That is so if the store lost something between the first try and that
-// answer, and the log does not have the message in the end.
+// got a refusal. Then the store lost something between the first try and the refusal, and
+// the log does not have the message in the end.
 func (j *Judge) goneBefore(reader *reader, m *message) bool {
 	if audit := j.audited[logOf(reader, m.group)]; audit != nil {
 		if _, stands := audit.places[m.key]; stands {
@@ -113,8 +113,8 @@ type standing struct {
 	at Place
 }
 
-// If a failover may have removed all entries of a log from a place on, and m may be there
-// instead, rewind removes them from the device's trail.
+// rewind removes entries from the device's trail that a failover may have removed from the
+// log. Those are all entries from the given place on, if m may stand there instead.
 func (j *Judge) rewind(reader *reader, m *message, at Place) bool {
 	trail := reader.trail[at.Log]
 	n := len(trail)
@@ -154,7 +154,7 @@ func (j *Judge) judgeLogs(v *Verdict) {
 }
 
 // takeLost reports whether the reader was not shown m because m was lost with a primary.
-// If so, it counts that.
+// If so, takeLost counts the loss.
 func (j *Judge) takeLost(v *Verdict, lost map[*message]bool, m *message) bool {
 	if !j.mayBeLost(m) {
 		return false

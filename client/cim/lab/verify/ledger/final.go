@@ -51,8 +51,8 @@ func (v *Verdict) judgeSessions(j *Judge) {
 	}
 }
 
-// nodeAt returns the node to which the device was last connected at a time in us. The
-// nodes drain when a run stops, after the store was read.
+// nodeAt returns the node to which the device was connected last up to a time in us. The
+// time matters because the nodes drain when a run stops, after the store was read.
 func (r *reader) nodeAt(at int64) (node string) {
 	for _, visit := range r.visits {
 		if visit.from <= at {

@@ -26,8 +26,8 @@ type turn struct {
 	place Place
 }
 
-// tenure is one user's membership of a group. It is known from two sides: from the user's
-// calls and their answers, and from the entries that devices were shown.
+// tenure is one user's membership of a group. The judge knows it from the user's calls and
+// their answers, and from the entries that devices were shown.
 type tenure struct {
 	asks  []ask
 	turns []turn // by number within an epoch
@@ -100,10 +100,10 @@ func (j *Judge) showTurn(reader *reader, r Record) {
 }
 
 // newTurn returns a message that stands for the entry of a joining or leaving. The entry
-// was stored between the request and its first showing. So the time of the request counts
-// as when the message was sent, and that of the showing as when it was accepted. Entries
-// may be shown in another order than that of the requests. So newTurn assigns the times
-// of all requests anew, in the order of the entries' numbers.
+// was stored between the request and its first showing. So the message counts as sent at
+// the time of the request, and as accepted at the time of the showing. The entries may be
+// shown in another order than the requests were made. So newTurn assigns the times of all
+// requests anew, in the order of the entries' numbers.
 func (j *Judge) newTurn(r Record) *message {
 	g := j.group(r.Group)
 	t := g.tenure(r.From)
@@ -134,9 +134,9 @@ func (j *Judge) newTurn(r Record) *message {
 }
 
 // belongs reports whether the user was a member at the place of m in the group's log. If
-// possible, the user's own calls decide. The user is a member if joining was confirmed
-// before m was sent, and they requested to leave only after m was accepted. In between,
-// the log decides.
+// possible, the user's own calls decide. The user is a member if their joining was
+// confirmed before m was sent, and if they requested to leave only after m was accepted.
+// While the user waited for an answer, the log decides.
 func (j *Judge) belongs(user int64, m *message) bool {
 	t := j.group(m.group).tenures[user]
 	if t == nil {
@@ -150,8 +150,8 @@ func (j *Judge) belongs(user int64, m *message) bool {
 	return slices.ContainsFunc(j.placesOf(m), t.standsAt)
 }
 
-// placesOf returns the places of a group's message: those at which it was shown, and the
-// one in the answer to its sender. A message that was sent twice may be in the log twice.
+// placesOf returns the places at which a group's message was shown, and the place in the
+// answer to its sender. A message that was sent twice may be in the log twice.
 func (j *Judge) placesOf(m *message) []Place {
 	var list []Place
 	if place, known := j.groupView(m.group).places[m.key]; known {
@@ -163,9 +163,10 @@ func (j *Judge) placesOf(m *message) []Place {
 	return list
 }
 
-// toldAt judges by the answers to the user's calls whether the user was a member from
-// sent to accepted. The parameter accepted is zero while the message may still be
-// accepted. While the user waits for an answer, sure is false.
+// toldAt judges whether the user was a member from when a message was sent until it was
+// accepted. It uses the answers to the user's calls. The parameter accepted is zero while
+// the message may still be accepted. The result sure is false if the user waited for an
+// answer then.
 func (t *tenure) toldAt(sent, accepted int64) (member, sure bool) {
 	if accepted == 0 {
 		accepted = math.MaxInt64
@@ -184,7 +185,8 @@ func (t *tenure) toldAt(sent, accepted int64) (member, sure bool) {
 }
 
 // standsAt reports whether the user is a member at the place, according to the log. A
-// membership is from the entry by which they joined to the one by which they left.
+// membership lasts from the entry by which the user joined to the entry by which the user
+// left.
 func (t *tenure) standsAt(place Place) bool {
 	member := false
 	for _, turn := range t.turns {
@@ -207,11 +209,11 @@ func (t *tenure) endOf(place Place) (int64, bool) {
 	return 0, false
 }
 
-// excused reports whether a device need not be shown m, because its user has left
-// meanwhile, and it had no connection or the user has joined again. The store knows only
-// the latest membership, so a device that starts again may miss the entries of an earlier
-// one. But there must be no gap: if a device was shown an entry of a membership, it must
-// have all earlier entries of that membership.
+// excused reports whether a device may miss m because its user has left meanwhile.
+// Besides, the device must have been without a connection, or the user must have joined
+// again. The store knows only the latest membership. So a device that starts again may
+// miss the entries of an earlier membership. But there must be no gap. If a device was
+// shown an entry of a membership, it must have all earlier entries of that membership.
 func (j *Judge) excused(reader *reader, m *message) bool {
 	t := j.group(m.group).tenures[reader.user]
 	leave := slices.IndexFunc(t.asks, func(a ask) bool { return a.change == Leave && (a.told == 0 || a.told >= m.sent) })

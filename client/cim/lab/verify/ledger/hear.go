@@ -2,8 +2,8 @@ package ledger
 
 import "cmp"
 
-// takers has the functions that handle a record, by its kind. A kind without an entry
-// only advances the time.
+// takers has the functions that handle a record, by its kind. A record of a kind that is
+// not in this map only advances the time.
 var takers = map[Kind][]func(*Judge, Record){
 	Begun:     {(*Judge).begin},
 	LeftOut:   {(*Judge).leaveOut},

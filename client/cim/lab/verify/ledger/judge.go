@@ -19,7 +19,7 @@ type Judge struct {
 	logs      map[log]*logView
 	groups    map[int64]*group
 	audited   map[log]*logView // logs, as they were read at the end
-	upheld    bool             // something other than the store broke, and may delay messages
+	upheld    bool             // something other than the store broke, which may delay messages
 	spans     map[stream]int64 // how many messages were sent so far
 	alone     []alone
 	skews     []skew
@@ -140,7 +140,7 @@ func (j *Judge) answer(r Record) {
 		if m.accepted == 0 {
 			m.accepted, m.settled = r.Time, m.doubt
 		}
-		if m.doubt { // until now, the try without an answer may have been the one that was stored
+		if m.doubt { // until this answer, the try without an answer may have been the stored one
 			m.before = j.spans[stream{device{m.from, m.device}, m.to, m.group}]
 		}
 	case Unknown:
@@ -152,8 +152,8 @@ func (j *Judge) answer(r Record) {
 }
 
 // owed calls the function each for every message that a device should have been shown but
-// was not. If the message was not accepted, the device should have been shown it because
-// another device was.
+// was not. If the message was not accepted, another device was shown it, so this device
+// should have been shown it, too.
 func (j *Judge) owed(each func(reader *reader, m *message, accepted bool)) {
 	owe := func(m *message) {
 		accepted := j.promisedAs(m)
@@ -175,8 +175,8 @@ func (j *Judge) owed(each func(reader *reader, m *message, accepted bool)) {
 }
 
 // promisedAs reports whether m must be shown to all its receivers, under its id. If there
-// are repetitions with other ids, it is not known which one was accepted. Then it is
-// enough if one of them was shown to all.
+// are repetitions with other ids, the judge does not know which of the messages was
+// accepted. Then it is enough if one of them was shown to all receivers.
 func (j *Judge) promisedAs(m *message) bool {
 	return m.promised() && !slices.ContainsFunc(m.copies, func(c *message) bool { return len(j.lacking(c)) == 0 })
 }
@@ -216,8 +216,8 @@ func (j *Judge) audience(m *message) []*reader {
 }
 
 // Owed returns how many showings are still missing. The result owed counts messages that
-// were accepted, or that another device of the same log was shown. The result perhaps
-// counts those that may have been lost with a primary.
+// were accepted, and messages that another device of the same log was shown. The second
+// result counts messages that may have been lost with a primary.
 func (j *Judge) Owed() (owed, perhaps int) {
 	j.owed(func(_ *reader, m *message, _ bool) {
 		if j.mayBeLost(m) || j.adrift(m) {

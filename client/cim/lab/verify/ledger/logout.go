@@ -23,8 +23,8 @@ func (j *Judge) leave(r Record) {
 	}
 }
 
-// mayForget reports whether the store may have lost a write that it took in the span. The
-// answer came at the end of the span, which may be long after the write.
+// mayForget reports whether the store may have lost a write that it accepted in the span.
+// The span ends with the answer to the write, which may come long after the write.
 func (j *Judge) mayForget(when span) bool {
 	return slices.ContainsFunc(j.failovers, func(f failover) bool { return when.from <= f.at && when.to >= f.at-f.tail })
 }

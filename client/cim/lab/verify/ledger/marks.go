@@ -1,7 +1,7 @@
 package ledger
 
-// markSlack is how long a delivery mark may come before the ledger has the showing. A
-// device acknowledges a message before it is recorded.
+// markSlack is how much earlier than the record of the showing a delivery mark may come. A
+// device acknowledges a message before the ledger records the showing.
 const markSlack = 3_000_000 // us
 
 // mark is a delivery mark: the report to a sender that a message was shown to a user.
@@ -27,7 +27,7 @@ func (v *Verdict) judgeMarks(j *Judge) {
 	}
 }
 
-// firstShown returns when the receiver of a private message was shown it first.
+// firstShown returns when a private message was first shown to its receiver.
 func (j *Judge) firstShown(m *message) (at int64, ok bool) {
 	for _, reader := range j.users[m.to] {
 		if shown, was := reader.when[m.key]; was && (!ok || shown < at) {

@@ -10,8 +10,8 @@ type key struct {
 	id   string
 }
 
-// stream is a conversation, from one device of a sender. Its messages must keep their
-// order.
+// stream is one conversation, as far as one device of a sender writes it. Its messages
+// must keep their order.
 type stream struct {
 	from      device
 	to, group int64
@@ -29,8 +29,8 @@ type message struct {
 
 	sent      int64 // when it was first sent, us
 	accepted  int64 // when it was accepted, us; zero: it was not
-	refused   bool  // the last try was refused, and no earlier one has an unknown outcome
-	doubt     bool  // a try has an unknown outcome
+	refused   bool  // the last try was refused, and the outcomes of all earlier ones are known
+	doubt     bool  // the outcome of a try is unknown
 	retracted bool  // its sender cancels it, and got no answer that it is too late
 	cancelled bool  // the cancellation was confirmed
 	takesBack int64 // when the sender requested the cancellation, us
@@ -70,8 +70,8 @@ func (m *message) private() bool { return m.group == 0 }
 // inGroup reports whether m is for the members of a group, and not for everyone.
 func (m *message) inGroup() bool { return m.group != 0 && m.group != Everyone }
 
-// sentBy reports whether m need not be shown to the device of r because this device has
-// sent m. A delayed message must be shown to that device, too.
+// sentBy reports whether the device of r has sent m, and so need not be shown m. A delayed
+// message must be shown to that device, too.
 func (m *message) sentBy(r *reader) bool {
 	return m.from == r.user && m.device == r.name && m.delay == 0
 }

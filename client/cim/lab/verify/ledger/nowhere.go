@@ -29,9 +29,10 @@ func (v *Verdict) judgeNowhere(j *Judge) {
 	}
 }
 
-// standsIn reports whether the message is in a log at the end, or may have been there at
-// a number. It may be missing because logs are trimmed, because a store loses entries, or
-// because a member can read a group's log only from their joining on.
+// standsIn reports whether a log has the message at the end, or may have had it at the
+// given number. The log may lack it because logs are trimmed, or because a store loses
+// entries. It may also lack it because a member can read a group's log only from their
+// joining on.
 func (j *Judge) standsIn(l log, m *message, number int64) bool {
 	audit := j.audited[l]
 	if audit == nil || j.mayBeLost(m) {
@@ -43,7 +44,7 @@ func (j *Judge) standsIn(l log, m *message, number int64) bool {
 	return number < audit.first() && (m.inGroup() || j.full(audit)) || number == math.MaxInt64 && j.full(audit)
 }
 
-// usualKeep is the largest number of entries in a log, if the run does not set it.
+// usualKeep is the largest number of entries in a log, unless the run sets another number.
 const usualKeep = 10_000
 
 // full reports whether a log has as many entries as it keeps, so that it is trimmed.

@@ -3,11 +3,12 @@ package ledger
 import "slices"
 
 // handed is how long a route that sends delayed messages may stand still before another
-// one continues. After that, only their order may be wrong.
+// route continues. If it stands still for longer, the order of the messages may be wrong,
+// but nothing else.
 const handed = 9_000_000 // us
 
-// judgeDelayedOrder judges whether a sender's delayed messages were shown in the order in
-// which they were due, as far as that order is known.
+// judgeDelayedOrder judges whether a sender's delayed messages were shown in the order of
+// their due times. It judges only what is known of that order.
 func (v *Verdict) judgeDelayedOrder(j *Judge, reader *reader) {
 	type line struct{ from, log int64 }
 	latest := make(map[line]*message) // of the shown messages, the one that was due last
@@ -25,7 +26,7 @@ func (v *Verdict) judgeDelayedOrder(j *Judge, reader *reader) {
 		if ahead == nil || m.due() > ahead.due() {
 			latest[l] = m.message
 		}
-		// m was due before the other message, and was scheduled before that one was due.
+		// m was due before the other message, and was scheduled before the other was due.
 		before := ahead != nil && m.accepted+m.delay < ahead.due() && m.accepted < ahead.due()
 		if before && !j.mayDisorder(m.message, ahead) {
 			v.violate("delayed order", "%v was shown %v behind %v, which was due later", reader, m.message, ahead)
@@ -52,9 +53,9 @@ func (j *Judge) mayDisorder(a, b *message) bool {
 
 // judgeJoinings judges the places of a user's joinings and leavings among the user's own
 // messages. A message that was sent after the joining was confirmed must come after the
-// joining. A message that was accepted before the user requested to leave must come
-// before the leaving. A message that was lost with a primary has no place: its number may
-// now be that of a leaving.
+// joining. A message that was accepted before the user requested to leave must come before
+// the leaving. A message that was lost with a primary has no place, because its number may
+// now belong to a leaving.
 func (v *Verdict) judgeJoinings(j *Judge) {
 	for _, m := range j.order {
 		if !m.inGroup() || m.accepted == 0 || m.doubt || m.told == nil || j.shaky(m.group, m.from) || j.lostItsPlace(m) {

@@ -17,9 +17,9 @@ func (j *Judge) notPlayed() []string {
 	return names
 }
 
-// If the run ended before everything was healed and quiet, cutShort returns the reason.
-// Then messages that were not shown do not count as lost. Otherwise it returns an empty
-// text.
+// cutShort returns why the run ended before everything was healed and quiet. Messages that
+// were not shown in such a run do not count as lost. After a complete run, cutShort
+// returns an empty text.
 func (j *Judge) cutShort() string {
 	if j.cut == "" && j.quiet == 0 {
 		return "the ledger ends before all was quiet"
@@ -27,8 +27,8 @@ func (j *Judge) cutShort() string {
 	return j.cut
 }
 
-// notPlayed returns the names of faults that never began. For those that failed it adds
-// the reason.
+// notPlayed returns the names of faults that never began. It adds the reason for each
+// fault that failed.
 func (v *Verdict) notPlayed() string {
 	var parts []string
 	for _, name := range v.NotPlayed {

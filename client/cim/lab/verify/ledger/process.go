@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// The limits for an idle process. It may have some goroutines and some allocated memory,
-// and a few more goroutines for each device of the crowd. All devices may be connected to
-// one node.
+// The limits for an idle process. The process may have some goroutines and some allocated
+// memory. It may have a few more goroutines for each device of the crowd, because all
+// devices may be connected to one node.
 const (
 	mostGoroutines = 500
 	moreGoroutines = 4

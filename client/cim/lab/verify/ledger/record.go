@@ -42,7 +42,7 @@ const (
 	Marked    Kind = "marked"     // User's Device got a delivery mark: message ID was shown to the user To
 	LoggedIn  Kind = "logged in"  // User's Device has a token, or is about to get one
 	LoggedOut Kind = "logged out" // User's Device got the answer that it is logged out
-	Tried     Kind = "tried"      // the token was used again; Note says where and for what, and Code has the result
+	Tried     Kind = "tried"      // the token was used again; Note has the place and the purpose, and Code has the result
 	Stalled   Kind = "stalled"    // the machine was too busy in the time Lasted before this record
 	Session   Kind = "session"    // at the end, the store has a live session of User's Device at Node
 	Cursor    Kind = "cursor"     // at the end, the store's cursor of User's Device in a log is At
@@ -53,7 +53,7 @@ const (
 	Stopped   Kind = "stopped"    // the client of User's Device stopped for ever; Note has the reason
 	Pinged    Kind = "pinged"     // the CIM client of User's Device got the answer to a ping that it sent Lasted before, on its connection Process
 	Ended     Kind = "ended"      // the other side ended that connection, and the client had read everything
-	Stands    Kind = "stands"     // at the end, this entry is in the log of Group, or else in User's inbox
+	Stands    Kind = "stands"     // at the end, this entry is in the log of Group, or in User's inbox if Group is zero
 	Functions Kind = "functions"  // the route is a function, whose figures are in Function
 	Quiet     Kind = "quiet"      // everything is healed and shown, or the wait for that is over
 	CutShort  Kind = "cut short"  // the run ends before everything is quiet; Note has the reason
@@ -89,10 +89,10 @@ type Record struct {
 	Note     string   `json:"note,omitempty"`
 	Faults   []string `json:"faults,omitempty"`   // of Begun: names of the requested faults
 	Ack      string   `json:"ack,omitempty"`      // of Begun: AckReplica if "accepted" needs a replica
-	Tail     int64    `json:"tail,omitempty"`     // of Broken: a primary was lost, and perhaps its writes in this time before, us
+	Tail     int64    `json:"tail,omitempty"`     // of Broken: a primary was lost, and perhaps its writes in this time before the loss, us
 	Empty    bool     `json:"empty,omitempty"`    // of Broken: the store lost everything
 	Restored bool     `json:"restored,omitempty"` // of Broken: the messages of Tail are gone, even if replicas had them
-	Alone    int64    `json:"alone,omitempty"`    // of Broken: for this time no replica gets anything from the primary, unless it is healed before, us
+	Alone    int64    `json:"alone,omitempty"`    // of Broken: for this time no replica gets anything from the primary, unless the fault is healed earlier, us
 
 	CIM      bool        `json:"cim,omitempty"`  // of Joined: the device is a CIM client, which gets no ids and no places
 	Over     bool        `json:"over,omitempty"` // of Broken: the fault ended at once, and no Healed follows
@@ -107,15 +107,15 @@ type Record struct {
 // AckReplica is the Ack of a run in which "accepted" means stored on a replica.
 const AckReplica = "replica"
 
-// Place is the place of an entry in a log that the device reads. That is its own user's
-// inbox (Log is zero) or a group's log.
+// Place is the place of an entry in a log that the device reads. Such a log is the inbox
+// of the device's user (then Log is zero) or a group's log.
 type Place struct {
 	Log    int64  `json:"log"`
 	Epoch  string `json:"epoch"`
 	Number int64  `json:"number"`
 }
 
-// String returns the place as people write it.
+// String returns the place in the form epoch/number.
 func (p Place) String() string { return p.Epoch + "/" + strconv.FormatInt(p.Number, 10) }
 
 // Writer writes a ledger. Its methods may be called concurrently; records stand
@@ -131,7 +131,7 @@ type Writer struct {
 }
 
 // Create makes or empties the file at path. The Writer calls the function hear with each
-// record, after it has written that record and before it writes the next one. The
+// record, after it has written that record and before it writes the next record. That
 // function must not call the Writer. The caller closes the Writer.
 func Create(path string, hear func(Record)) (*Writer, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -141,7 +141,8 @@ func Create(path string, hear func(Record)) (*Writer, error) {
 	return &Writer{begun: time.Now(), hear: hear, file: file, out: bufio.NewWriterSize(file, 256<<10)}, nil
 }
 
-// Write sets the time of r and appends it. Close returns an error of Write.
+// Write sets the time of r and appends r to the file. If it fails, Close returns the
+// error.
 func (w *Writer) Write(r Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -165,8 +166,8 @@ func (w *Writer) Close() error {
 	return nil
 }
 
-// maxLine is the longest line that is read, in bytes. It has room for a message of the
-// largest frame, with each byte escaped as six.
+// maxLine is the longest line that is read, in bytes. A message of the largest frame fits
+// in, even if JSON writes each of its bytes as six bytes.
 const maxLine = 1 << 20
 
 // Read calls the function each for every record of a ledger, in order. At the first line

@@ -65,7 +65,7 @@ func (j *Judge) showAt(reader *reader, m *message, at *Place, again bool) {
 	}
 	view.at[*at] = m.key
 	if again {
-		return // it may be in the log twice, and this is the second place
+		return // the message may be in the log twice, and this is the second place
 	}
 	if place, known := view.places[m.key]; known && place != *at && !j.mayBeLost(m) {
 		j.moves = append(j.moves, move{reader, m, place, *at})
@@ -73,8 +73,8 @@ func (j *Judge) showAt(reader *reader, m *message, at *Place, again bool) {
 	view.places[m.key] = *at
 }
 
-// judgeStep judges the place of a message against what the device was shown of the log
-// before, and adds it to the device's trail.
+// judgeStep compares the place of a message with the places of the log that the device was
+// shown before. Then it adds the place to the device's trail.
 func (j *Judge) judgeStep(reader *reader, m *message, at Place) {
 	trail := reader.trail[at.Log]
 	var last Place
@@ -109,8 +109,8 @@ func logOf(reader *reader, group int64) log {
 	return log{group: group}
 }
 
-// judgeTurns judges whether a device was shown the messages of a sender in their order.
-// If a message was accepted before another one was sent, it must not come after that one.
+// judgeTurns judges whether a device was shown the messages of a sender in their order. If
+// a message was accepted before a second one was sent, the second must not come first.
 func (v *Verdict) judgeTurns(reader *reader) {
 	latest := make(map[stream]*message) // of the shown messages, the one that was sent last
 	life := 1

@@ -12,7 +12,7 @@ const (
 )
 
 // forgotten reports whether the store lost anything at any time. Then cursors and leases
-// may be lost, too, because they need not be on a replica.
+// may be lost, too, because no replica has to have them.
 func (j *Judge) forgotten() bool { return len(j.failovers) > 0 || j.verdict.Failovers > 0 }
 
 // judgeCursors judges the cursors of devices in the store. A cursor must not be beyond a
@@ -46,8 +46,8 @@ type cursor struct {
 	log int64
 }
 
-// judgeBehind judges whether the store's cursor c is behind the place last, up to which
-// the device was shown the log long ago.
+// judgeBehind judges whether the store's cursor c is behind the place in the parameter
+// last. The device was shown the log up to that place long ago.
 func (v *Verdict) judgeBehind(reader *reader, log int64, last *Place, c Record, kept bool) {
 	switch {
 	case kept && c.At.Epoch != last.Epoch:
@@ -58,8 +58,8 @@ func (v *Verdict) judgeBehind(reader *reader, log int64, last *Place, c Record, 
 	}
 }
 
-// acked returns up to which place the device was shown a log long enough ago, over a
-// connection that it still has. It returns nil if that is not known.
+// acked returns the last place of a log that the device was shown long enough ago, over a
+// connection that it still has. It returns nil if no such place is known.
 func (j *Judge) acked(reader *reader, trail []standing) (last *Place) {
 	for _, s := range trail {
 		at, ok := reader.when[s.key]
@@ -103,8 +103,8 @@ func (j *Judge) hitBy(d device, fault string) bool {
 	return false
 }
 
-// judgeIntents judges whether changes of groups are unfinished although all users got
-// their answers.
+// judgeIntents finds changes of groups that are unfinished although all users got their
+// answers.
 func (v *Verdict) judgeIntents(j *Judge) {
 	if j.cut != "" || j.forgotten() {
 		return
@@ -153,8 +153,8 @@ type lease struct {
 	node  string
 }
 
-// groupsOf returns the groups of which the user has been a member for long enough that
-// the user's nodes must have leases.
+// groupsOf returns the groups for which the user's nodes must have leases. The user has
+// been a member of these for long enough.
 func (j *Judge) groupsOf(user int64) []int64 {
 	groups := []int64{Everyone}
 	for id, g := range j.groups {
@@ -165,8 +165,8 @@ func (j *Judge) groupsOf(user int64) []int64 {
 	return groups
 }
 
-// stays reports whether the user's joining was confirmed before a time, and the user has
-// requested nothing since.
+// stays reports whether the user's joining was confirmed before the given time. The user
+// must not have requested anything since.
 func (t *tenure) stays(before int64) bool {
 	if len(t.asks) == 0 {
 		return false

@@ -13,9 +13,9 @@ const (
 	timeSlack     = 3_000_000
 	reconciled    = 30_000_000 // a message that was not pushed is found
 	firedSoon     = 1_000_000  // a delayed message is sent after its time
-	firedAtLast   = 11_000_000 // the same, if the node that should have it sent has died
+	firedAtLast   = 11_000_000 // the same, if the node that should have the message sent has died
 	pausedIsLeft  = 15_000_000 // a device leaves a node that stands still
-	recovers      = 10_000_000 // after its end a fault may still have effects
+	recovers      = 10_000_000 // a fault may still have effects after its end
 	clockRecovers = 40_000_000 // the same, if the store's clock jumped
 )
 
@@ -62,9 +62,9 @@ func (j *Judge) counted(s span) int64 {
 	return max(0, n)
 }
 
-// troubles returns the spans, in order of time, in which a promise to a device may have
-// been broken with a reason. Such a span is a fault of a server or of the device, the
-// time after it, or a time without a connection.
+// troubles returns the spans, in order of time, in which there is a reason for a broken
+// promise to a device. Such a span is a fault of a server or of the device, the time after
+// it, or a time without a connection.
 func (j *Judge) troubles(reader *reader) []span {
 	list := slices.Clone(reader.offline)
 	if reader.away == math.MaxInt64 {
@@ -88,8 +88,8 @@ func (j *Judge) troubles(reader *reader) []span {
 	return list
 }
 
-// calmIn returns the longest time in s, as the run's clock counts it, in which a
-// device had none of the troubles.
+// calmIn returns the longest time within s in which a device had none of the troubles.
+// Time counts as on the run's clock.
 func (j *Judge) calmIn(s span, troubles []span) int64 {
 	longest, from := int64(0), s.from
 	for _, t := range troubles {
@@ -129,9 +129,9 @@ func (v *Verdict) judgeTimes(j *Judge, reader *reader) {
 	}
 }
 
-// judgeFiring judges the time of a delayed message, by the first device that was shown
-// it. Its latest time follows from the answer to its sender, because the message was
-// scheduled by then. Other devices may be shown it later, like any message in a log.
+// judgeFiring judges when a delayed message was shown to the first device. The latest
+// allowed time follows from the answer to its sender, because the message was scheduled by
+// then. Other devices may be shown the message later, like any message in a log.
 func (v *Verdict) judgeFiring(j *Judge, reader *reader, m showing, troubles []span) {
 	due := max(m.accepted+m.delay, m.due())
 	if m.at <= due+firedSoon || j.adrift(m.message) {
@@ -166,7 +166,7 @@ func (v *Verdict) judgePauses(j *Judge, reader *reader) {
 	}
 }
 
-// hitIn reports whether a fault hit the device itself in a time.
+// hitIn reports whether a fault hit the device itself in the span.
 func (j *Judge) hitIn(d device, s span) bool {
 	return slices.ContainsFunc(j.hits, func(h hit) bool { return h.on == d && h.from < s.to && h.to > s.from })
 }

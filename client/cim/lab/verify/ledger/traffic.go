@@ -87,7 +87,7 @@ func (m showing) took(reader *reader) (us int64, ok bool) {
 	if m.accepted == 0 || m.again || m.change != "" || m.sentBy(reader) || reader.place >= m.joined {
 		return 0, false
 	}
-	return max(0, m.at-max(m.accepted, m.due())), true // it may be shown before its sender gets the answer
+	return max(0, m.at-max(m.accepted, m.due())), true // the message may be shown before its sender gets the answer
 }
 
 // printTraffic writes a line for each kind of message.

@@ -1,7 +1,7 @@
 package ledger
 
-// trim is a report to a device that entries of a log are too old and gone. The range
-// includes both ends.
+// trim is a report to a device that a range of a log's entries is gone because they are
+// too old. The range includes both ends.
 type trim struct {
 	reader      *reader
 	log         int64

@@ -6,7 +6,7 @@ import (
 )
 
 // unheard reports whether a device need not be shown m because its node never knew that
-// its user was a member. That is so if three things are true. Faults kept the routes from
+// its user was a member. Three things must be true for that. Faults kept the routes from
 // telling the node about the joining and the leaving. Between the two there was no quiet
 // half minute, in which the node would have found out by itself. The device was shown
 // nothing else of that membership.
@@ -28,8 +28,8 @@ func (j *Judge) unheard(reader *reader, m *message) bool {
 	return !heard && !found && j.untold(reader, joining.message) && j.untold(reader, leaving.message)
 }
 
-// around returns the turns that begin and end the membership to which a place belongs.
-// They are nil if they are not known.
+// around returns the turns that begin and end the membership to which a place belongs. A
+// turn that is not known is nil.
 func (t *tenure) around(place Place) (joining, leaving *turn) {
 	for i := range t.turns {
 		switch turn := &t.turns[i]; {
@@ -56,7 +56,7 @@ func (j *Judge) untold(reader *reader, turn *message) bool {
 	})
 }
 
-// cutsOff reports whether the fault may lose pushes from routes to a node.
+// cutsOff reports whether the fault may cause the loss of pushes from routes to a node.
 func (h hit) cutsOff(node string) bool {
 	switch h.fault {
 	case "route-kill", "route-pause", "route-key":
