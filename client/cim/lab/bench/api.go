@@ -23,8 +23,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// callsAtOnce is how many requests are under way while users are prepared. They are
-// enough to keep a route busy.
+// callsAtOnce is how many requests are under way while users are prepared. So many
+// requests are enough to keep a route busy.
 const callsAtOnce = 32
 
 // fixedPassword is the password of all accounts, if the system asks for one and
@@ -88,8 +88,8 @@ func (a *api) register(ctx context.Context, n int) error {
 	})
 }
 
-// login logs in the registered users from first on, but before end, and returns what they
-// need to connect.
+// login logs in the registered users whose indices are at least first and below end. It
+// returns what they need to connect.
 func (a *api) login(ctx context.Context, first, end int) ([]loadclients.Seat, error) {
 	seats := make([]loadclients.Seat, end-first)
 	err := each(ctx, len(seats), func(ctx context.Context, i int) (err error) {
@@ -109,7 +109,7 @@ func (a *api) comeBack(ctx context.Context, i int) (loadclients.Seat, error) {
 // keepSessions keeps the sessions of TLS with nodes from now on. All users share them,
 // which costs a node as much as if each user had one.
 func (a *api) keepSessions() {
-	a.trust.ClientSessionCache = tls.NewLRUClientSessionCache(0) // of the default size, in servers
+	a.trust.ClientSessionCache = tls.NewLRUClientSessionCache(0) // zero stands for the default size
 }
 
 func (a *api) admit(ctx context.Context, i int, request proto.LoginRequest) (loadclients.Seat, error) {
@@ -129,7 +129,7 @@ func (a *api) admit(ctx context.Context, i int, request proto.LoginRequest) (loa
 }
 
 // send sends a message of the i-th user, who is logged in, by one request. If the route
-// refuses it for now, send returns with the error how long to wait.
+// refuses the message for now, send returns an error and how long to wait.
 func (a *api) send(ctx context.Context, i int, m *proto.SendMessage) (receipt proto.SendReceipt, later time.Duration, err error) {
 	later, err = a.try(ctx, i, proto.PathSend, m, &receipt)
 	return receipt, later, err
@@ -145,7 +145,7 @@ func (a *api) group(ctx context.Context, n int) (int64, error) {
 	if len(made.Missing) > 0 {
 		return 0, fmt.Errorf("%d of %d users could not be made members of a group", len(made.Missing), len(invited))
 	}
-	accept := func(ctx context.Context, i int) error { // in a system with passwords, users who are not contacts are only invited, so they must accept
+	accept := func(ctx context.Context, i int) error { // in a system with passwords, the maker can only invite users who are not contacts, so they must accept
 		if !slices.Contains(made.Invited, a.users[1+i]) {
 			return nil
 		}
@@ -169,17 +169,18 @@ func (a *api) ownGroup(ctx context.Context, i int) error {
 func (a *api) repeated() int64 { return a.refused.Load() }
 
 // patience is how long a caller repeats a call that is refused for now. The reason may be
-// too many calls, or a server that does not answer. Passwords take CPU time, and a route
-// compares only as many at once as it has processors.
+// too many calls, or a server that does not answer. Passwords take CPU time, so a route
+// compares only one password per processor at a time.
 const patience = 5 * time.Minute
 
-// longestWait is the longest pause before a refused registration is repeated. If a route
-// names a longer one, it limits registrations, and the bench fails. The pause of a login
-// may be longer, because a route gives each client of a crowd a time of its own.
+// longestWait is the longest pause before a refused registration is repeated. A route that
+// names a longer pause limits registrations, and then the bench fails. The pause of a
+// login may be longer, because a route gives each client of a crowd a time of its own.
 const longestWait = 30 * time.Second
 
 // Among thousands of connections that are opened at once, some stay unused until the route
-// closes them. A call that meets such a connection is repeated as any client would do it.
+// closes them. A call that meets such a connection is repeated, as any client would repeat
+// it.
 const (
 	mostLost  = 3 // calls of one post
 	lostPause = 100 * time.Millisecond
@@ -210,8 +211,8 @@ func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
 	}
 }
 
-// try calls a route once. The answer comes as JSON, or as protobuf if out is a page. If a later try may succeed, it returns with the error how long
-// to wait.
+// try calls a route once. The answer comes as JSON, or as protobuf if out is a page. If a
+// later try may succeed, it returns an error and how long to wait.
 func (a *api) try(ctx context.Context, i int, path string, in, out any) (later time.Duration, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {

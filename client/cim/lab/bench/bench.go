@@ -30,9 +30,9 @@ type load struct {
 	run   func(context.Context, system) ([]Figure, Check, error)
 }
 
-// Run measures every load in every form once, and then all of them again in the next run.
-// So a disturbance of the machine affects more than one of them. Run blocks. An error
-// means that there is no result.
+// Run measures every load in every form once, and then all of these again in the next run.
+// So a disturbance of the machine spreads over several loads, and does not hit all runs of
+// one load. Run blocks. An error means that there is no result.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := c.check(); err != nil {
 		return nil, err

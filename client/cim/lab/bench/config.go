@@ -41,15 +41,16 @@ type Config struct {
 	GroupsOfUser int
 	Publish      float64 // messages per second in the paced runs of fanout and group
 	Rate         float64 // messages per second in the paced runs of pairs
-	// Outstanding is how many messages are under way in the load http. They are all of
-	// one account, or each is of another account.
+	// Outstanding is how many messages are under way in the load http. In some runs one
+	// account sends all of them, and in others each comes from another account.
 	Outstanding int
 	Entries     []int // how many entries every log has before a run of http; the load is measured for each
 	// The load half sends at half of the rate HalfOf, in messages per second. Zero: half
 	// of the highest rate, which is measured first.
 	HalfOf float64
-	// MostLate is how late a timer of 10 ms may be. A run of half or handshakes in which one was
-	// later is thrown away, because it says more about the machine than about the system.
+	// MostLate is how late a timer of 10 ms may be. A run of half or handshakes in which a
+	// timer was later is thrown away. Such a run says more about the machine than about
+	// the system.
 	MostLate time.Duration
 	Text     int // bytes of a message's text
 
@@ -60,8 +61,8 @@ type Config struct {
 
 	Forms []string // names of forms, see the variable Forms; empty: all
 	// TLS are hops, see the variable TLS. Each form is measured without TLS, and then with
-	// TLS at each of them. These are compared with each other and not with the limit. Empty:
-	// nothing speaks TLS.
+	// TLS at each of the hops. These measurements are compared with each other and not
+	// with the limit. Empty: nothing speaks TLS.
 	TLS []string
 	// Redis is the store of each system that is started. As in up.Config, it is "spawn"
 	// or the URL of a store that runs. Empty: "spawn", or "embedded" if redis-server is
@@ -70,8 +71,8 @@ type Config struct {
 	// Routes are the URLs of a system that runs already. Empty: each measurement starts
 	// a new one.
 	Routes []string
-	// Elsewhere says that the system of Routes runs on other machines. So it is not
-	// compared with the limit of this one.
+	// Elsewhere says that the system of Routes runs on other machines. So that system is
+	// not compared with the limit of this machine.
 	Elsewhere bool
 	HTTP      *http.Client       // makes the requests to routes; nil: a plain one
 	Password  string             // of all accounts, in a system that asks for one; empty: a fixed one
@@ -84,16 +85,16 @@ type Config struct {
 // Loads has the names of all loads.
 var Loads = append(slices.Clone(Usual), "http", "half", "pull", "storm", "handshakes")
 
-// Remote has the names of the loads that are measured on a system elsewhere if none is
-// named.
+// Remote has the names of the loads that are measured on a system elsewhere if the caller
+// names no load.
 var Remote = []string{"pairs", "http", "login"}
 
-// Usual has the names of the loads that are measured if none is named.
+// Usual has the names of the loads that are measured if the caller names no load.
 var Usual = []string{"fanout", "pairs", "idle", "login", "group"}
 
 // TLS has the names of the hops at which a system may speak TLS. Clients are the hops from
-// clients to nodes and routes. Route is the hop between nodes and routes, and redis that
-// from routes to the store.
+// clients to nodes and routes. Route is the hop between nodes and routes, and redis is the
+// hop from routes to the store.
 var TLS = []string{"clients", "route", "redis", allHops}
 
 // Forms has the names of the forms in which a system with one node is started.

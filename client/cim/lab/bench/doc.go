@@ -1,5 +1,5 @@
-// Package bench is `cim bench`. It measures how much the system does on a machine, and
-// compares that with the most that the machine could do.
+// Package bench is `cim bench`. It measures how much work the system does on a machine.
+// Then it compares that with the most that any server could do on the machine.
 //
 // # What is measured
 //
@@ -43,8 +43,8 @@
 //
 // Every message is stored before it is accepted. So "delivered" includes the store, and
 // "accepted" is the store's time alone. Both times begin when the message was due. In the
-// form "apart", the CPU of route and redis-server is the cost of the store's path, and
-// the CPU of the node is the cost of the fan-out.
+// form "apart", the CPU of route and redis-server is the cost of storing a message. The
+// CPU of the node is the cost of delivering it.
 //
 // # Forms
 //
@@ -52,46 +52,48 @@
 // gives memory back. "Together" is one cim-server -with-route and a redis-server. "Apart"
 // has node and route in processes of their own. The redis-server keeps nothing on disk.
 // With Config.Routes a running system is measured instead. It gets accounts named
-// bench-000000 and so on, in open mode or with a password. If it runs elsewhere, it is not
-// compared with the limit, and the CPU of processes is not known. Its limits must allow so
-// many registrations and messages, and its nodes must take TCP.
+// bench-000000 and so on, in open mode or with a password. If that system runs elsewhere,
+// it is not compared with the limit, and the CPU of its processes is not known. Its limits
+// must allow as many registrations and messages as the loads have. Its nodes must accept
+// TCP.
 //
 // With Config.TLS each form is measured without TLS, and then with TLS at one hop after
-// the other (see the variable TLS). All of these have a cluster key, so TLS is the only
-// difference. The bench makes the certificates. Its clients make full handshakes. Only in
-// storm, users who come back resume their sessions. TLS also costs the load generator CPU,
-// which its row shows.
+// the other (see the variable TLS). All of these systems have a cluster key, so TLS is the
+// only difference. The bench makes the certificates. Its clients make full handshakes.
+// Only in storm, users who come back resume their sessions. TLS also costs CPU in the load
+// generator, which the generator's row shows.
 //
 // "Limit" is package baseline: one event loop that stores, checks and acknowledges
-// nothing. The same clients measure it in the same run. Of all figures, those given as
-// parts of the limit change least on another machine or a busy one. The limit is an upper
-// bound and not a goal, because a system that keeps the messages that it accepted cannot
-// reach it.
+// nothing. The same clients measure it in the same run. Figures that are given as parts of
+// the limit change less than other figures if the machine is another one, or is busy. The
+// limit is an upper bound and not a goal, because a system that keeps the messages that it
+// accepted cannot reach it.
 //
 // # How
 //
 // The clients are one goroutine (package loadclients) on the same cores as the servers.
-// The row "load generator" has their CPU. That CPU does not count for the servers, but it
-// takes time from them. On a machine with few cores the servers would do more without it.
+// The row "load generator" has the CPU of the clients. That CPU does not count for the
+// servers, but it takes time from them. On a machine with few cores the servers would do
+// more if the clients ran elsewhere.
 //
-// CPU is what the kernel counts for a process in the measured time, in steps of 10 ms;
-// less than one step counts as zero. It includes the kernel's work in system calls, but
-// not in interrupts. Memory is the resident memory. It does not include the kernel's
+// CPU is the time that the kernel counts for a process in the measured time, in steps of
+// 10 ms. Less than one step counts as zero. It includes the kernel's work in system calls,
+// but not in interrupts. Memory is the resident memory. It does not include the kernel's
 // memory for sockets, about 4 KB each.
 //
 // Latencies are kept in buckets of 3 %. At a steady pace a latency begins when the
 // message was due. So if a server stalls, the time for which messages wait counts in
 // full.
 //
-// All deliveries are checked while they are counted: each client gets each message once,
-// and the log has them in the order of sending. The row "before an earlier one" counts
-// deliveries in another order, which a client of the SDK puts right. If a message was
-// lost, delivered twice or not answered, the program exits with 1.
+// All deliveries are checked while they are counted. Each client must get each message
+// once, and the log must have the messages in the order of sending. The row "before an
+// earlier one" counts deliveries in another order, which a client of the SDK puts right.
+// If a message was lost, delivered twice or not answered, the program exits with 1.
 //
 // # What cannot be compared
 //
-// Do not compare the max figures of machines with different numbers of cores. Latencies
-// of the max loads come from queues that the bench itself makes. Figures through loopback
-// say nothing about machines with a network between them. On a machine that does other
-// work, the CPU figures of paced loads are mostly the cost of waking up.
+// Do not compare the max figures of machines with different numbers of cores. Latencies of
+// the max loads come from queues that the bench itself makes. Figures through loopback say
+// nothing about machines with a network between them. On a machine that does other work,
+// the CPU figures of paced loads are mostly the cost of waking sleeping processes.
 package bench

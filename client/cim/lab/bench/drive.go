@@ -28,12 +28,12 @@ const (
 	// drainTime bounds the wait for missing deliveries and answers after the last message
 	// was sent.
 	drainTime = 10 * time.Second
-	// never is what tick returns if no message is due at any time.
+	// never is the time that tick returns if no message will become due.
 	never = time.Hour
 	// settleTime is how long clients wait after their logins before the first message. A
-	// node begins to push to a session a moment after the login answer. Before that, it
-	// only reports the end of a log, and a client of the SDK would pull. These clients
-	// never pull.
+	// node begins to push to a session a moment after the login answer. Before that
+	// moment, the node only reports the end of a log, and a client of the SDK would pull.
+	// The bench's clients never pull.
 	settleTime = 250 * time.Millisecond
 	// connectAtOnce is how many clients connect at a time.
 	connectAtOnce = 128
@@ -102,7 +102,7 @@ func drain(ctx context.Context, clients *loadclients.Pool, t traffic) error {
 	return nil
 }
 
-// pace says when the next message of a steady stream is due.
+// pace has the time at which the next message of a steady stream is due.
 type pace struct {
 	every time.Duration
 	next  time.Duration
@@ -112,9 +112,10 @@ func newPace(perSecond float64) pace {
 	return pace{every: time.Duration(float64(time.Second) / perSecond)}
 }
 
-// due reports whether a message is due. If so, it returns since when, and moves on to the
-// next message. A late message does not make the others late, because latency must count
-// from the time at which a message should have been sent.
+// due reports whether a message is due. If so, it returns the time since when the message
+// is due, and moves on to the next one. A late message does not move the times of the
+// others. The reason is that latency must count from the time at which a message should
+// have been sent.
 func (p *pace) due(now time.Duration) (at time.Duration, ok bool) {
 	if p.next == 0 {
 		p.next = now

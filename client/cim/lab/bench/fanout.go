@@ -31,8 +31,8 @@ func (b *bench) fanout() []load {
 }
 
 // groups returns the loads in which one publisher writes to a group whose members are on
-// several nodes. Each group gets messages at a steady pace, and the largest also as fast
-// as possible.
+// several nodes. Each group gets messages at a steady pace. The largest group also gets
+// them as fast as possible.
 func (b *bench) groups() []load {
 	var loads []load
 	add := func(members int, mode, rate string, pace func() *pace) {

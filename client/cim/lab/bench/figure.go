@@ -32,8 +32,8 @@ func milliseconds(name string, d time.Duration) Figure {
 	return Figure{name, "ms", float64(d) / float64(time.Millisecond)}
 }
 
-// latency returns four figures for a histogram. If the histogram is empty, it returns
-// none. That is so if a server does not do what the histogram measures.
+// latency returns four figures for a histogram. It returns none if the histogram is empty,
+// because a server does not do what the histogram measures.
 func latency(what string, h *procstat.Histogram) []Figure {
 	figures := typical(what, h)
 	if len(figures) == 0 {

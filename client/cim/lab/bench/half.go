@@ -9,8 +9,8 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/attack"
 )
 
-// half returns the load in which users write to each other at half of the rate that the
-// system can do at most.
+// half returns the load in which users write to each other at half of the system's highest
+// rate.
 func (b *bench) half() []load {
 	of := "of the rate at which they saturate"
 	if b.HalfOf > 0 {
@@ -28,8 +28,9 @@ func (b *bench) half() []load {
 // result.
 const mostThrown = 20
 
-// atHalf finds the highest rate. Then it measures at half of that, or of the given one,
-// until the timers of a measurement were in time. All of it uses the same connections.
+// atHalf finds the highest rate. Then it measures at half of that rate, or of the rate in
+// Config.HalfOf. It repeats that until the timers of a measurement were in time. All
+// measurements use the same connections.
 func (b *bench) atHalf(ctx context.Context, s system) ([]Figure, Check, error) {
 	seats, err := b.seats(ctx, s, 2*b.Pairs)
 	if err != nil {
@@ -56,8 +57,8 @@ func (b *bench) atHalf(ctx context.Context, s system) ([]Figure, Check, error) {
 	return nil, Check{}, fmt.Errorf("a timer was more than %v late, %d times in a row: the machine is too busy", b.MostLate, mostThrown)
 }
 
-// openLoop measures messages whose moments are fixed before. It also returns how late a
-// timer was at most in this process.
+// openLoop measures messages whose moments are fixed before. It also returns the largest
+// delay of a timer in this process.
 func (b *bench) openLoop(ctx context.Context, s system, t *talk, perSecond float64) ([]Figure, time.Duration, error) {
 	steady := newPace(perSecond)
 	t.pace, t.oneWay, t.next = &steady, true, 0

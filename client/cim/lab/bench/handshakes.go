@@ -41,7 +41,7 @@ func (b *bench) besideHandshakes(ctx context.Context, s system) ([]Figure, Check
 		return nil, Check{}, err
 	}
 	t := newTalk(seats, b.Text, nil, true)
-	t.next = len(seats) // nobody begins
+	t.next = len(seats) // no user asks first
 	sink, err := b.startSink()
 	if err != nil {
 		return nil, Check{}, err
@@ -120,7 +120,8 @@ func phaseFigures(p phase, t *talk, used usage, report attack.Report) []Figure {
 	return figures
 }
 
-// startSink starts a process with which strangers begin handshakes in vain.
+// startSink starts a process that never answers the handshakes that strangers begin with
+// it.
 func (b *bench) startSink() (*baseline.Process, error) {
 	command, err := b.child("sink")
 	if err != nil {

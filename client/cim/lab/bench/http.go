@@ -25,8 +25,8 @@ func (b *bench) http() []load {
 	return loads
 }
 
-// senders are accounts that write to receivers. Each receiver gets one message at a time,
-// which is sent when the one before was accepted.
+// senders are accounts that write to receivers. Each receiver gets one message at a time.
+// The next one is sent when the one before was accepted.
 type senders struct {
 	name      string
 	accounts  int // each writes to the same number of receivers
@@ -65,7 +65,8 @@ func unwrap(s system) system {
 	return s
 }
 
-// bothWays returns two forms for each form: by HTTP, and by connection. They are compared.
+// bothWays returns two forms for each given form, one by HTTP and one by connection. The
+// two are compared.
 func bothWays(forms []form) []form {
 	var both []form
 	for _, f := range forms {
@@ -83,7 +84,8 @@ func bothWays(forms []form) []form {
 }
 
 // inLanes measures private messages of few senders. By HTTP, only the receivers have
-// connections. By connection, each sender has one, with all its messages on it.
+// connections to a node. By connection, each sender has one, too, and sends all its
+// messages on it.
 func (b *bench) inLanes(ctx context.Context, s system, by senders, entries int) ([]Figure, Check, error) {
 	n := by.accounts + by.receivers
 	if err := s.register(ctx, n); err != nil {
@@ -115,8 +117,8 @@ func (b *bench) inLanes(ctx context.Context, s system, by senders, entries int) 
 	return t.figures(used), t.verdict(), nil
 }
 
-// exchange drives the traffic. By HTTP, it has one goroutine for each receiver, which all
-// end before it returns.
+// exchange drives the traffic. By HTTP, it has one goroutine for each receiver. All of
+// these end before exchange returns.
 func (b *bench) exchange(ctx context.Context, s system, t *mail) (usage, error) {
 	to, posts := s.(byHTTP)
 	if !posts {

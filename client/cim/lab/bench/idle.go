@@ -30,13 +30,13 @@ func (b *bench) idle() []load {
 // shorter, the node gets only that time.
 const settle = 8 * time.Second
 
-// gained is the name of the figure that is near zero if nothing leaks. For the limit it
-// is near zero, too, so a ratio of the two would say nothing.
+// gained is the name of the figure that is near zero if nothing leaks. The limit's figure
+// is near zero, too, so a ratio of the two figures would say nothing.
 const gained = "memory gained while held"
 
 // inPeace measures the cost of many connections that are idle. Memory is counted only for
-// the connections after the first tenth. The first ones bring code and buffers into
-// memory that do not belong to a connection.
+// the connections after the first tenth. The first connections bring code and buffers into
+// memory that belong to no connection.
 func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, Check, error) {
 	if err := s.register(ctx, b.Idle); err != nil {
 		return nil, Check{}, err
@@ -84,13 +84,13 @@ func (b *bench) inPeace(ctx context.Context, s system, socket bool) ([]Figure, C
 	return append(figures, rate("connected", int64(more), took)), t.verdict(), nil
 }
 
-// quiet returns clients that are not connected yet, and their traffic. With a rate, each
-// user writes to a neighbour, who answers. Without one, nobody writes.
+// quiet returns clients that are not connected yet, and their traffic. If Config.IdleRate
+// is set, each user writes to a neighbour, who answers. If it is zero, nobody writes.
 func (b *bench) quiet(s system, seats []loadclients.Seat, socket bool) (*talk, *loadclients.Pool, error) {
 	_, bare := s.(bare)
 	pairs := seats[:len(seats)&^1]
 	t := newTalk(pairs, b.Text, nil, !bare)
-	t.next = len(pairs) // nobody begins
+	t.next = len(pairs) // no user asks first
 	if b.IdleRate > 0 {
 		questions := newPace(b.IdleRate / 2) // answers are the other half of the messages
 		t.pace, t.next = &questions, 0
@@ -104,9 +104,9 @@ func (b *bench) quiet(s system, seats []loadclients.Seat, socket bool) (*talk, *
 // take longer than a ticket is valid.
 const ticketsAtOnce = 1000
 
-// arrive connects the users from first on, but before end, and notes them in seats. Then
-// it waits until everything is calm again. It returns the memory of the processes that
-// hold connections, and how long the connecting took.
+// arrive connects the users whose indices are at least first and below end, and notes them
+// in seats. Then it waits until everything is calm again. It returns the memory of the
+// processes that hold connections, and how long the connecting took.
 func (b *bench) arrive(ctx context.Context, s system, clients *loadclients.Pool, seats []loadclients.Seat, first, end int) (memory int64, took time.Duration, err error) {
 	for i := first; i < end; i += ticketsAtOnce {
 		some, err := s.login(ctx, i, min(i+ticketsAtOnce, end))
@@ -127,8 +127,9 @@ func (b *bench) arrive(ctx context.Context, s system, clients *loadclients.Pool,
 	return memory, took, err
 }
 
-// idleFigures returns the figures of n connections. The last ones, more of them, took
-// memory, which was atEnd when they had been held.
+// idleFigures returns the figures of n connections. The parameter more is how many of
+// these were opened last, and memory is how much they took. The parameter atEnd is the
+// same memory after the connections were held.
 func idleFigures(n int, memory, atEnd, more int64, used usage) []Figure {
 	var figures []Figure
 	if len(used.names) > 0 {

@@ -39,7 +39,8 @@ func (b *bench) login() []load {
 	return loads
 }
 
-// mostMade is how many groups are made before logins are measured. It bounds the users.
+// mostMade is how many groups are made at most before logins are measured. It bounds the
+// number of users.
 const mostMade = 20_000
 
 // membersOf returns how many of the users get groups of their own.
@@ -51,14 +52,14 @@ type grouper interface {
 	ownGroup(ctx context.Context, i int) error
 }
 
-// ownGroups makes groups in which each user is alone. No node holds them before their
-// user comes.
+// ownGroups makes groups in which each user is alone. No node holds such a group before
+// its user connects.
 func (b *bench) ownGroups(ctx context.Context, s grouper, users int) error {
 	return each(ctx, users*b.GroupsOfUser, func(ctx context.Context, i int) error { return s.ownGroup(ctx, i%users) })
 }
 
-// sharedGroups makes groups that all users are members of. The node holds them as soon as
-// the first user has come.
+// sharedGroups makes groups that all users are members of. The node holds these groups as
+// soon as the first user is connected.
 func (b *bench) sharedGroups(ctx context.Context, s grouper, users int) error {
 	return each(ctx, b.GroupsOfUser, func(ctx context.Context, _ int) error {
 		_, err := s.group(ctx, users)

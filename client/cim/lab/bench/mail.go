@@ -16,7 +16,7 @@ import (
 
 // mail is the traffic of a few senders to many receivers. Each receiver has a lane, in
 // which one message at a time waits until it is accepted. Message n of lane i has the
-// number n * lanes + i, so that an account uses no id twice.
+// number n * lanes + i (for as many lanes). So an account uses no id twice.
 type mail struct {
 	// Set by newMail.
 	pool    *loadclients.Pool // its first clients are the senders, unless they send by HTTP
@@ -53,8 +53,8 @@ type lane struct {
 	pushed int64 // number of the last message in the receiver's log
 }
 
-// newMail returns the traffic of users. As many of them as senders says send, the first
-// ones. Each other user receives from one of these.
+// newMail returns the traffic of users. The first users are the senders, and the parameter
+// senders is their number. Each other user receives from one of them.
 func newMail(seats []loadclients.Seat, senders, text int, posts bool) *mail {
 	t := &mail{
 		tag: benchwire.NewTag(), senders: senders, posts: posts, text: strings.Repeat("x", text),
@@ -86,7 +86,7 @@ func (t *mail) owed() int {
 	return 2*t.sent - t.came - t.answered
 }
 
-// tick sends the first messages by connection. All others follow an answer.
+// tick sends the first messages by connection. Every later message follows an answer.
 func (t *mail) tick(now time.Duration) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -198,7 +198,7 @@ func (t *mail) acceptedLocked(n int, place int64, now time.Duration) {
 
 // cameLocked notes a delivery of message k of a lane.
 func (t *mail) cameLocked(l *lane, k int, place int64, now time.Duration) {
-	if k == l.heard.next { // otherwise it is early or comes twice
+	if k == l.heard.next { // any other message is early or comes twice
 		rise(&t.check, &l.pushed, place)
 	}
 	l.heard.note(k, &t.check)

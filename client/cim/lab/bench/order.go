@@ -69,8 +69,8 @@ func (o *order) missing(end int) int64 {
 	return int64(max(0, end-o.next-len(o.early)))
 }
 
-// rise checks that a place in a log is after the last one. If place is zero, it is not
-// known.
+// rise checks that a message's place in a log is after the place of the message before. A
+// place of zero is not known.
 func rise(c *Check, last *int64, place int64) {
 	if place > 0 && place <= *last {
 		c.Swapped++

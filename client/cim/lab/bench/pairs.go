@@ -22,7 +22,7 @@ func (b *bench) pairs() []load {
 		{
 			Name: "pairs, paced", About: fmt.Sprintf("%s, %g messages a second", about, b.Rate), forms: b.forms(1),
 			run: func(ctx context.Context, s system) ([]Figure, Check, error) {
-				questions := newPace(b.Rate / 2) // answers are the other half of the messages
+				questions := newPace(b.Rate / 2) // the other half of the messages are answers
 				return b.inPairs(ctx, s, &questions)
 			},
 		},
@@ -67,7 +67,7 @@ type talk struct {
 	pace   *pace // nil: the next question follows the answer
 	ended  bool
 	answer bool // the server answers a send
-	oneWay bool // nobody answers a message of the peer, and all clients ask
+	oneWay bool // no client answers its peer, and all clients ask
 
 	talkers []talker // by client
 	next    int      // the client that asks next, if there is a pace
@@ -86,7 +86,7 @@ type talker struct {
 	letter *benchwire.Letter
 	sent   []time.Duration // by number
 	heard  order           // which messages of the peer have come
-	copied int64           // number of its own last message in its own log
+	copied int64           // number of this client's last message in its own log
 	pushed int64           // number of the peer's last message in that log
 }
 
@@ -97,7 +97,7 @@ func newTalk(seats []loadclients.Seat, text int, pace *pace, answer bool) *talk 
 	return t
 }
 
-// address says to whom each client writes.
+// address sets the receiver of each client's messages.
 func (t *talk) address(seats []loadclients.Seat, text int) {
 	for i := range t.talkers {
 		t.talkers[i].letter = benchwire.NewLetter(t.tag, seats[i^1].User, 0, text)
@@ -177,7 +177,7 @@ func (t *talk) frame(c *loadclients.Client, h *benchwire.Head, now time.Duration
 	if n >= len(peer.sent) {
 		return fmt.Errorf("message %d comes, and %d were sent", n, len(peer.sent))
 	}
-	if n == self.heard.next { // otherwise it is early or comes twice
+	if n == self.heard.next { // any other message is early or comes twice
 		rise(&t.check, &self.pushed, h.Place)
 	}
 	self.heard.note(n, &t.check)

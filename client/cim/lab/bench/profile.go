@@ -17,10 +17,10 @@ import (
 )
 
 // profiles has the addresses at which programs serve their profiles, by the names of the
-// processes. The programs were started for a measurement.
+// processes. These programs were started for a measurement.
 type profiles map[string]string
 
-// serveProfiles makes the one node of c, and its route, serve profiles.
+// serveProfiles makes the only node of c, and the route, serve profiles.
 func serveProfiles(c *up.Config) (profiles, error) {
 	node, err := ports.Address()
 	if err != nil {
@@ -42,7 +42,7 @@ var fileName = strings.NewReplacer(", ", "-", " ", "-")
 
 // take profiles the CPU and the allocations of each process from now on. It writes the
 // profiles into files in dir whose names begin with name. The returned function waits
-// until they are written.
+// until the files are written.
 func (p profiles) take(ctx context.Context, dir, name string, d time.Duration) (wait func() error) {
 	group, ctx := errgroup.WithContext(ctx)
 	seconds := max(1, int(d/time.Second))

@@ -45,7 +45,7 @@ type Column struct {
 	Check   Check    `json:"check"`
 
 	of    string // the form with which this one is compared; empty: none
-	plain bool   // that form is the same without TLS
+	plain bool   // the other form is the same one without TLS
 }
 
 // Series has the values of one figure in all runs.
@@ -53,14 +53,15 @@ type Series struct {
 	Name    string    `json:"name"`
 	Unit    string    `json:"unit"`
 	Median  float64   `json:"median"`            // of a count: the sum of the runs
-	OfLimit float64   `json:"ofLimit,omitempty"` // the median as a part of the limit's; zero: it is not shown
+	OfLimit float64   `json:"ofLimit,omitempty"` // the median as a part of the limit's median; zero: it is not shown
 	Runs    []float64 `json:"runs"`
 
-	// OfConnection is the median by HTTP as a part of that by connection. Zero: it is not
-	// shown.
+	// OfConnection is the median by HTTP as a part of the median by connection. Zero: it
+	// is not shown.
 	OfConnection float64 `json:"ofConnection,omitempty"`
 
-	// OfPlain is the median with TLS as a part of that without. Zero: it is not shown.
+	// OfPlain is the median with TLS as a part of the median without TLS. Zero: it is not
+	// shown.
 	OfPlain float64 `json:"ofPlain,omitempty"`
 }
 
@@ -102,8 +103,8 @@ func (c *Column) series(name string) *Series {
 	return &c.Figures[i]
 }
 
-// Median returns the median of a figure for a load in a form. It returns false if that
-// was not measured.
+// Median returns the median of a figure for a load in a form. It returns false if the
+// figure was not measured.
 func (r *Report) Median(load, form, figure string) (float64, bool) {
 	for _, t := range r.Loads {
 		for _, c := range t.Forms {
@@ -137,8 +138,8 @@ func (s *Series) sumUp() {
 	}
 }
 
-// compare computes each form's medians as parts of another form's medians. Column.of
-// names that other form. If it was not measured, compare does nothing.
+// compare computes each form's medians as parts of another form's medians. Column.of names
+// that other form. If that other form was not measured, compare does nothing.
 func (t *Table) compare() {
 	for _, c := range t.Forms {
 		i := slices.IndexFunc(t.Forms, func(o Column) bool { return o.Form == c.of })

@@ -11,8 +11,8 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// outstanding is how many messages may be under way to a room that is written to as fast
-// as possible. A message is under way until the last member has it. A publisher that
+// outstanding is how many messages may be under way in a room whose publisher writes as
+// fast as possible. A message is under way until the last member has it. A publisher that
 // waited only for the store would run ahead of the deliveries. Then nodes would drop
 // pushes, and members would have to pull.
 const outstanding = 64
@@ -93,8 +93,8 @@ func (r *room) publish(at time.Duration) {
 	r.messages = append(r.messages, message{sent: at, left: len(r.members) - 1})
 }
 
-// Read implements loadclients.Traffic. All members get the same bytes. So a message that
-// another member got before is not decoded, but only compared.
+// Read implements loadclients.Traffic. All members get the same bytes. So Read does not
+// decode a message that another member got before, and only compares the bytes.
 func (r *room) Read(c *loadclients.Client, b []byte) (taken int) {
 	now := r.pool.Now()
 	for taken < len(b) {
@@ -110,8 +110,8 @@ func (r *room) Read(c *loadclients.Client, b []byte) (taken int) {
 	return taken
 }
 
-// again reads the next message from b if its bytes are the same as another member got.
-// Otherwise taken is zero.
+// again reads the next message from b if another member got the same bytes. If not, it
+// returns zero.
 func (r *room) again(c *loadclients.Client, b []byte, now time.Duration) (taken int) {
 	next := r.members[c.Index].next
 	if next >= len(r.messages) {

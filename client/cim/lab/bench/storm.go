@@ -68,7 +68,8 @@ func (b *bench) breakAll(ctx context.Context, s returner) ([]Figure, Check, erro
 }
 
 // allBack lets all users log in at the same time. Each connects as soon as it has a
-// ticket. The result has the times from the beginning until the users were connected.
+// ticket. The result has, for each user, the time from the beginning until the user was
+// connected.
 func (b *bench) allBack(ctx context.Context, s returner) (*procstat.Histogram, error) {
 	clients, err := loadclients.New(loadclients.Idle{}, false)
 	if err != nil {
@@ -81,7 +82,7 @@ func (b *bench) allBack(ctx context.Context, s returner) (*procstat.Histogram, e
 		group.Go(func() error {
 			seat, err := s.comeBack(ctx, i)
 			if err == nil {
-				tickets <- seat // there is room for all
+				tickets <- seat // the channel has room for all users
 			}
 			return err
 		})

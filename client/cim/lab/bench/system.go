@@ -20,8 +20,8 @@ import (
 type system interface {
 	// register makes sure that there are n users.
 	register(ctx context.Context, n int) error
-	// login returns what the users from first on, but before end, need to connect. It is
-	// valid for two minutes.
+	// login returns what the users need to connect whose indices are at least first and
+	// below end. The result is valid for two minutes.
 	login(ctx context.Context, first, end int) ([]loadclients.Seat, error)
 	// group returns a group whose members are the first n users. They must have logged
 	// in.
@@ -35,9 +35,9 @@ type system interface {
 type form struct {
 	name  string
 	of    string // name of the form with which it is compared; empty: none
-	plain bool   // that form is the same system without TLS
+	plain bool   // the other form is the same system without TLS
 
-	secured up.Hops // speak TLS
+	secured up.Hops // the hops that speak TLS
 	start   func(context.Context) (system, error)
 }
 
@@ -88,8 +88,8 @@ const allHops = "all"
 var hops = map[string]up.Hops{"clients": up.HopClients, "route": up.HopRoute, "redis": up.HopRedis, allHops: up.AllHops}
 
 // secured returns a form, and then the same form with TLS at each of the hops that were
-// asked for. These are compared with the first one. All of them have a cluster key if one
-// of them speaks TLS.
+// asked for. The later forms are compared with the first one. All of them have a cluster
+// key if one of them speaks TLS.
 func (b *bench) secured(name string, c up.Config) []form {
 	c.Redis, c.Program, c.CA = b.Redis, b.Program, b.ca
 	start := func(plain up.Hops) func(context.Context) (system, error) {
@@ -153,7 +153,7 @@ func (b *bench) startCluster(ctx context.Context, c up.Config) (system, error) {
 	of := b.Config
 	if file := started.CAFile(); file != "" {
 		if of.HTTP, err = trusting(file); err != nil {
-			_ = started.Stop() // the error of the file counts
+			_ = started.Stop() // the caller gets the error of the file
 			return nil, err
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"text/tabwriter"
 )
 
-// Print writes the report for people: one table per load, one column per form, and each
-// figure with its ratio to the limit's.
+// Print writes the report for people. There is one table per load and one column per form.
+// Each figure has its ratio to the limit's figure.
 func (r *Report) Print(w io.Writer) error {
 	var b bytes.Buffer
 	for _, t := range r.Loads {
@@ -52,7 +52,7 @@ func (t *Table) names() []string {
 	var names []string
 	for _, c := range forms {
 		at := len(names)
-		for _, s := range slices.Backward(c.Figures) { // a new name goes before the name that follows it here
+		for _, s := range slices.Backward(c.Figures) { // a new name goes before the name that follows it in this column
 			if i := slices.Index(names, s.Name); i >= 0 {
 				at = i
 			} else {

@@ -7,8 +7,8 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/procstat"
 )
 
-// usage is what processes used, by their names, in the order in which the names first
-// appear. Processes with the same name are added up.
+// usage is the CPU time that processes used, by their names, in the order in which the
+// names first appear. The times of processes with the same name are added up.
 type usage struct {
 	names     []string
 	cpu       map[string]time.Duration

@@ -18,7 +18,7 @@ type abuse struct {
 	begun  time.Time
 	report *Report
 	flood  float64 // messages per second that the node accepted from the flooder in the last attack
-	posts  float64 // the same of the route
+	posts  float64 // messages per second that the route accepted from the flooder in the last attack
 }
 
 // Run measures all phases. It blocks. An error means that there is no result.
@@ -48,8 +48,8 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	return a.report, a.guesses(ctx)
 }
 
-// run measures the three phases of a run. The order of the control and the attack is not
-// the same in all runs, so that neither is always the first.
+// run measures the three phases of a run. The control and the attack change places between
+// runs, so that neither of the two is always the first.
 func (a *abuse) run(ctx context.Context, n int) error {
 	order := []string{Quiet, Attack, Control}
 	if n%2 == 1 {
@@ -95,8 +95,9 @@ func (a *abuse) punctual(ctx context.Context, name string, phase func(context.Co
 	return Phase{}, fmt.Errorf("%s: a timer was more than %v late, %d times in a row: the machine is too busy", name, a.MostLate, mostThrown)
 }
 
-// renew is how long unfinished input is held. Nodes and routes allow a longer time, so
-// they never end such a connection. So all held connections are open at once.
+// renew is how long a connection with unfinished input is held. Nodes and routes allow a
+// longer time than that, so they never end such a connection. So all held connections are
+// open at once.
 const renew = 4 * time.Second
 
 // phase measures a phase of a run on a new cluster.
@@ -112,7 +113,7 @@ func (a *abuse) phase(ctx context.Context, name string) (Phase, error) {
 	plan := s.aim(attack.Plan{
 		Bodies: a.Bodies, Shared: a.Bodies / 2, Frames: a.Frames, Renew: renew,
 		Guessers: a.Guessers, GuessRate: a.GuessRate * float64(a.Guessers),
-		Names:   []string{accountName(0), "", "", ""}, // most guesses are hashed, because no account gets many
+		Names:   []string{accountName(0), "", "", ""}, // no account gets many guesses, so the route hashes most of them
 		Flooder: new(attack.Flooder),
 	})
 	if err := s.enlist(ctx, plan.Flooder); err != nil {
@@ -132,7 +133,7 @@ func (a *abuse) phase(ctx context.Context, name string) (Phase, error) {
 
 // beside measures a scene while an attack goes on.
 func (a *abuse) beside(ctx context.Context, s *scene, plan attack.Plan, d time.Duration) (Phase, error) {
-	ctx, cancel := context.WithCancel(ctx) // ends the generator, however this goes
+	ctx, cancel := context.WithCancel(ctx) // ends the generator even if this function fails
 	defer cancel()
 	plan.MostLate = s.mostLate
 	g, err := attack.Start(ctx, a.command("attack"), plan)
@@ -165,8 +166,8 @@ func (a *abuse) own(ctx context.Context) error {
 	return nil
 }
 
-// guesses measures how many guesses at one account are hashed, however many addresses they
-// come from.
+// guesses measures how many guesses at one account the route hashes. The guesses come from
+// many addresses.
 func (a *abuse) guesses(ctx context.Context) error {
 	s, err := a.open(ctx, anyLate)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 // ErrConfig is wrapped by the error for a wrong Config.
 var ErrConfig = errors.New("flags of bench abuse")
 
-// Config says how much of everything there is. A field is required unless its comment
-// says what its zero value stands for.
+// Config has the sizes and rates of the measurement. A field is required unless its
+// comment says what its zero value stands for.
 type Config struct {
 	Runs     int
 	Duration time.Duration // measured time of a phase
@@ -29,16 +29,16 @@ type Config struct {
 	GuessTime time.Duration // in how much time the guesses come
 
 	// MostLate is how late a timer of 10 ms may be, in this process and in the generator.
-	// If one was later, the phase says more about the machine than about the cluster.
+	// If a timer was later, the phase says more about the machine than about the cluster.
 	MostLate time.Duration
 
 	Redis   string    // in the form of up.Config; empty: spawn
-	Program []string  // the command line of this program, to start others by; nil: this very binary
+	Program []string  // the command line by which to start this program again; nil: the present binary
 	Out     io.Writer // progress; nil: nowhere
 }
 
-// mostPairs is how many pairs may be registered from one address, together with a
-// few others.
+// mostPairs is how many pairs may be registered from one address, along with a few other
+// accounts.
 const mostPairs = 40
 
 func (c *Config) check() error {

@@ -20,14 +20,14 @@ import (
 type logins struct {
 	url     string
 	account string
-	roaming bool // each login comes from another address; otherwise the system picks the address
+	roaming bool // each login comes from another address; false: the system picks the address
 	all     sync.WaitGroup
 
 	mu     sync.Mutex
 	tried  int
 	ok     int
 	took   procstat.Histogram
-	nextAt int // number of the next address; kept over begin
+	nextAt int // number of the next address; begin does not reset it
 }
 
 const (
@@ -36,8 +36,7 @@ const (
 	loginPatience = 10 * time.Second
 	// probeDevice is the device of a login that the SDK does not make.
 	probeDevice = "probe"
-	// roamingNetwork is the network of the addresses from which users log in for the
-	// first time.
+	// roamingNetwork is the network of the addresses that the account does not know yet.
 	roamingNetwork = 77
 )
 

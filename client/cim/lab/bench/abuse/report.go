@@ -35,14 +35,14 @@ func newReport(c Config) *Report {
 // The bounds that Missed checks.
 const (
 	mostSlower = 2.0      // p99 in the attack, as a multiple of the p99 in the control
-	mostMemory = 64 << 20 // bytes of node and of route beyond those of the quiet phase
+	mostMemory = 64 << 20 // bytes that node and route may each have beyond those of the quiet phase
 	mostHashed = 100      // guesses at one account in mostHashedIn
 )
 
 const mostHashedIn = 10 * time.Minute
 
-// Slower returns the ratio of two p99 times from sending a message to showing it: that of
-// the attack to that of the control. It is the median of the runs.
+// Slower returns the p99 time from sending a message to showing it in the attack, divided
+// by that in the control. The result is the median of the runs.
 func (r *Report) Slower() float64 {
 	var ratios []float64
 	for i, attacked := range r.Phases[Attack] {
@@ -51,8 +51,8 @@ func (r *Report) Slower() float64 {
 	return procstat.Median(ratios)
 }
 
-// Grown returns how many bytes more a process had in the attack than in the quiet phase,
-// in the worst run.
+// Grown returns how many more bytes a process had in the attack than in the quiet phase.
+// The result is from the run with the largest growth.
 func (r *Report) Grown(process string) (most int64) {
 	for i, attacked := range r.Phases[Attack] {
 		most = max(most, attacked.Memory[process]-r.Phases[Quiet][i].Memory[process])
@@ -64,13 +64,13 @@ func (r *Report) Grown(process string) (most int64) {
 // passwords are those of users.
 func (p *Phase) guessesHashed() int { return max(0, p.Hashed-p.Home.OK-p.Roaming.OK) }
 
-// hashedIn returns how many guesses would be hashed in a longer time: one more per minute,
-// as the default limit of wrong passwords says.
+// hashedIn returns how many guesses would be hashed in a longer time. The default limit of
+// wrong passwords allows one more per minute.
 func (r *Report) hashedIn(d time.Duration) int {
 	return r.Guesses.guessesHashed() + int(max(0, d-r.Guesses.Attack.Took)/time.Minute)
 }
 
-// Missed returns the bounds that do not hold, each as a sentence.
+// Missed returns the bounds that the measurement exceeded, each as a sentence.
 func (r *Report) Missed() (missed []string) {
 	fail := func(format string, args ...any) { missed = append(missed, fmt.Sprintf(format, args...)) }
 	if s := r.Slower(); s > mostSlower {

@@ -30,7 +30,8 @@ type scene struct {
 	all    sync.WaitGroup
 }
 
-// Accounts beside those of the pairs. The number counts from the end of the accounts.
+// The accounts besides those of the pairs. Their numbers count from the end of the list of
+// accounts.
 const (
 	flooder = iota // sends the flood
 	flooded        // gets the flood, and is not connected
@@ -42,8 +43,8 @@ const (
 // may have. It is the default of nodes and routes that other machines can reach.
 const perAddress = "256"
 
-// open starts a cluster and its users. A measurement on it ends early if a timer is later
-// than mostLate. The caller must call close.
+// open starts a cluster and its users. A measurement on this scene ends early if a timer
+// is later than mostLate. The caller must close the scene.
 func (c *Config) open(ctx context.Context, mostLate time.Duration) (*scene, error) {
 	guard := []string{"-per-address", perAddress}
 	cluster, err := up.Start(ctx, up.Config{
@@ -84,7 +85,7 @@ func (s *scene) populate(ctx context.Context, c *Config) (err error) {
 // index returns the index of one of the other accounts.
 func (s *scene) index(other int) int { return len(s.accounts) - 1 - other }
 
-// close kills the cluster: no phase needs that it ends in order.
+// close kills the cluster, because no phase needs an orderly end.
 func (s *scene) close() {
 	s.cancel()
 	if s.users != nil {
@@ -122,8 +123,8 @@ func (s *scene) enlist(ctx context.Context, f *attack.Flooder) error {
 	return nil
 }
 
-// measure measures for the duration d while a generator, which may be nil, goes on. Then
-// it ends the generator. It returns early when a timer is too late, because that phase is
+// measure measures for the duration d while a generator runs. Then it ends the generator,
+// which may be nil. It returns early when a timer is too late, because such a phase is
 // thrown away.
 func (s *scene) measure(ctx context.Context, d time.Duration, g *attack.Process) (Phase, error) {
 	var p Phase

@@ -17,7 +17,8 @@ import (
 // password is the password of all accounts.
 const password = "measured, not guarded"
 
-// textSize is the size of a message in bytes. Its text is its number with zeros in front.
+// textSize is the size of a message in bytes. The text of a message is the message's
+// number with zeros in front.
 const textSize = 128
 
 // users are pairs who write to each other at fixed moments. User 0 writes to user 1, 2 to
@@ -89,7 +90,7 @@ func (u *users) close() {
 	u.all.Wait()
 	for _, c := range u.clients {
 		if c != nil {
-			_ = c.Close() // nobody needs messages that it could not send any more
+			_ = c.Close() // nobody needs the messages that the client has not sent yet
 		}
 	}
 }
@@ -147,7 +148,7 @@ func (u *users) begin() {
 const drainTime = 10 * time.Second
 
 // end ends the measured time. It returns how many messages were due in that time, and how
-// many of these were not shown. It waits up to 10 s for late ones.
+// many of these were not shown. It waits up to 10 s for late messages.
 func (u *users) end(ctx context.Context) (due, missing int) {
 	u.mu.Lock()
 	u.until = time.Now()
@@ -164,7 +165,7 @@ func (u *users) end(ctx context.Context) (due, missing int) {
 	return due, missing
 }
 
-// dueBetween counts the messages of the measured time.
+// dueBetween counts the messages that were due in the measured time.
 func (u *users) dueBetween() (n int) {
 	for i := range u.clients {
 		for k := 0; u.due(i, k).Before(u.until); k++ {

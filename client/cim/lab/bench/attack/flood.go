@@ -26,7 +26,7 @@ const (
 	posters = 8
 )
 
-// flood is a connection on which a flooder sends, and does not wait for answers.
+// flood is a connection on which a flooder sends without waiting for answers.
 type flood struct {
 	conn    net.Conn
 	message func(number int) []byte
@@ -79,7 +79,7 @@ func (g *generator) floodNode(ctx context.Context, l *line) {
 }
 
 // again gets another ticket by the token, and connects. It returns the token for the next
-// call, which is empty if the route gave none.
+// call. That token is empty if the route gave none.
 func (g *generator) again(ctx context.Context, token string) (l *line, next string, err error) {
 	body, err := json.Marshal(proto.LoginRequest{Token: token, Device: g.Flooder.Device})
 	if err != nil {
@@ -143,7 +143,7 @@ type line struct {
 func (g *generator) post(id string) []byte {
 	body, err := json.Marshal(proto.SendMessage{ID: id, To: g.Flooder.To, Text: strings.Repeat("x", floodText)})
 	if err != nil {
-		panic(err) // only for texts that are not UTF-8, and these texts are ours
+		panic(err) // only texts that are not UTF-8 fail, and all texts here are UTF-8
 	}
 	return request(proto.PathSend, "Authorization: Bearer "+g.Flooder.PostToken+"\r\n", body)
 }

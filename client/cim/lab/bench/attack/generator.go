@@ -27,8 +27,8 @@ type generator struct {
 // ready is what a generator writes when the whole attack is under way.
 const ready = "ready"
 
-// Serve runs a generator: it does what the generator's process has to do. It blocks until
-// in ends, or until its timer is later than the Plan allows.
+// Serve does all the work of a generator's process. It blocks until the input in ends, or
+// until its timer is later than the Plan allows.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	g := new(generator)
 	if err := json.NewDecoder(in).Decode(&g.Plan); err != nil {
@@ -41,7 +41,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := g.start(ctx); err != nil {
 		return err
 	}
-	retry.Sleep(ctx, g.Renew) // by then each connection has been made once
+	retry.Sleep(ctx, g.Renew) // after this time each connection has been made once
 	begun := g.begin()
 	if _, err := fmt.Fprintln(out, ready); err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -50,7 +50,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(g.report(begun))
 }
 
-// wait blocks until in ends, or the timer is too late.
+// wait blocks until the input in ends, or the timer is too late.
 func (g *generator) wait(in io.Reader) {
 	ended := make(chan struct{})
 	go func() { // ends with the input or with the process

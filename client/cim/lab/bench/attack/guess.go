@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/proto/retry"
 )
 
-// guesser tries one wrong password after another. It does not wait for the answers, so
-// the route may have several guesses of it at a time.
+// guesser tries one wrong password after another. It does not wait for the answers, so the
+// route may have several of its guesses at a time.
 type guesser struct {
 	*generator
 	from   net.IP
@@ -77,7 +77,7 @@ func (c *guesser) dial(ctx context.Context) error {
 func guess(name string, n int) []byte {
 	body, err := json.Marshal(proto.LoginRequest{Name: name, Password: fmt.Sprint("guess-", n), Device: "guesser"})
 	if err != nil {
-		panic(err) // only for texts that are not UTF-8, and these texts are ours
+		panic(err) // only texts that are not UTF-8 fail, and all texts here are UTF-8
 	}
 	return request(proto.PathLogin, "", body)
 }

@@ -66,7 +66,8 @@ func (g *generator) hold(ctx context.Context, h holder, i, n int) {
 	})
 }
 
-// once holds one connection until the given time, and returns how that connection ended.
+// once holds one connection until the given time, and returns the way in which that
+// connection ended.
 func (h *holder) once(ctx context.Context, until time.Time) (how string) {
 	conn, err := dialer(h.from).DialContext(ctx, "tcp", h.to)
 	if err != nil {

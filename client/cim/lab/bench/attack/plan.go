@@ -13,7 +13,7 @@ type Plan struct {
 	Node  string // host:port for clients
 	Sink  bool   // Route and Node are the address of a sink, which answers nothing
 
-	MostLate time.Duration // the attack ends when the generator's timer is later, see Punctuality
+	MostLate time.Duration // the attack ends when the generator's timer is later than this, see Punctuality
 
 	Bodies int           // requests that are held, each with a body that does not end
 	Shared int           // how many of these come from 127.0.0.1
@@ -34,7 +34,7 @@ type Plan struct {
 type Flooder struct {
 	User      int64
 	Ticket    string
-	Token     string // by it the flooder gets another ticket when the connection has ended
+	Token     string // the flooder gets another ticket by this token when the connection has ended
 	Device    string // of Ticket and Token
 	PostToken string // the token of another device, for the requests
 	To        int64
@@ -42,7 +42,7 @@ type Flooder struct {
 	PostRate  float64 // requests per second; zero: as fast as the route takes them
 }
 
-// Report has the tries of a generator since it was ready, and their outcomes.
+// Report has the tries of a generator from when it was ready on, and their outcomes.
 type Report struct {
 	Took    time.Duration
 	Late    time.Duration // see Punctuality

@@ -29,7 +29,7 @@ type Process struct {
 
 // Start runs command, which must call Serve, with little priority (nice). It returns when
 // the whole attack is under way. The caller must call End. The process also ends when ctx
-// or the caller ends.
+// or the caller's process ends.
 func Start(ctx context.Context, command []string, plan Plan) (*Process, error) {
 	p := &Process{cmd: exec.CommandContext(ctx, "nice", append([]string{"-n", niceness}, command...)...),
 		stderr: new(strings.Builder), ended: make(chan struct{})}

@@ -11,17 +11,18 @@ import (
 // tick is the time between two looks at the clock.
 const tick = 10 * time.Millisecond
 
-// Punctuality measures how late a timer of 10 ms was at most. That shows whether the
-// system let a process run in time. It is safe for concurrent use. Make it with
-// NewPunctuality.
+// Punctuality measures the largest delay of a timer of 10 ms. The delay shows whether the
+// operating system let a process run in time. A Punctuality is safe for concurrent use.
+// Make it with NewPunctuality.
 type Punctuality struct {
 	mu    sync.Mutex
 	most  time.Duration
 	worst time.Duration
-	over  chan struct{} // closed when worst is more than most
+	over  chan struct{} // closed when the value of worst is larger than that of most
 }
 
-// NewPunctuality returns a Punctuality for a timer that may be late by most.
+// NewPunctuality returns a Punctuality. The parameter most is the delay that its timer may
+// have.
 func NewPunctuality(most time.Duration) *Punctuality {
 	return &Punctuality{most: most, over: make(chan struct{})}
 }
@@ -60,7 +61,7 @@ func (p *Punctuality) Over() <-chan struct{} {
 	return p.over
 }
 
-// Late returns how late the timer was at most since Begin.
+// Late returns the largest delay of the timer since Begin.
 func (p *Punctuality) Late() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -20,7 +20,7 @@ const (
 
 // shakeAll begins handshakes of TLS with the node at fixed moments. All strangers send the
 // same first message, which costs them nothing. The node computes its answer, which is
-// most of the work, and they leave with it.
+// most of the work of a handshake. The strangers leave when they have got that answer.
 func (g *generator) shakeAll(ctx context.Context) {
 	if g.Handshakes == 0 {
 		return

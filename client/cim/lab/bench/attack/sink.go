@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// ServeSink accepts connections at an address that it writes to out as a line, and
-// discards what they send. It blocks until ctx ends.
+// ServeSink accepts connections and discards the bytes that they send. It writes its
+// address as a line to the Writer out. It blocks until ctx ends.
 func ServeSink(ctx context.Context, out io.Writer) error {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -33,7 +33,7 @@ func ServeSink(ctx context.Context, out io.Writer) error {
 		all.Go(func() {
 			defer conn.Close()
 			defer context.AfterFunc(ctx, func() { conn.Close() })()
-			_, _ = io.Copy(io.Discard, conn) // if the connection breaks, the sink has one less
+			_, _ = io.Copy(io.Discard, conn) // if the connection breaks, the sink has one connection less
 		})
 	}
 }

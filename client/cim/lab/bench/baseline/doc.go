@@ -3,10 +3,10 @@
 // messages, and it batches its writes. It checks, stores and acknowledges nothing.
 //
 // No server can be faster on this kernel and machine. So every figure of the bench is
-// given as a part of the baseline's figure, which the same clients measure in the same
-// run. The system needs the difference for what the baseline leaves out. The baseline
+// given as a part of the baseline's figure. The same clients measure both in the same run.
+// The system needs the difference for the work that the baseline leaves out. The baseline
 // verifies no tickets, and keeps no messages after it has forwarded them.
 //
-// It runs in a process of its own, so that its CPU and memory can be read. See
-// Start. On the command line and in tables its name is "limit".
+// The server runs in a process of its own, so that its CPU and memory can be read. See
+// Start. On the command line and in tables the server's name is "limit".
 package baseline

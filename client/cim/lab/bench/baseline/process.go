@@ -18,8 +18,8 @@ type Process struct {
 }
 
 // Start runs command, and returns when it serves. The command must call Serve until its
-// standard input ends. The caller stops it. It also ends if the caller's process ends in
-// any way.
+// standard input ends. The caller stops the returned process. It also ends if the caller's
+// process ends in any way.
 func Start(command []string) (*Process, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	stdin, err := cmd.StdinPipe()

@@ -8,9 +8,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// AppendPush appends the frame, with its length, that pushes a sent message to a
-// receiver. It is as long as the frame of a node. The parameter place is the message's
-// number in the log. If it is zero, the frame has no number.
+// AppendPush appends the frame, with its length, that pushes a sent message to a receiver.
+// The frame is as long as the one that a node would send. The parameter place is the
+// message's number in the log. If it is zero, the frame has no number.
 func AppendPush(b []byte, h *Head, from, place int64) []byte {
 	var buf [512]byte
 	m := buf[:0]

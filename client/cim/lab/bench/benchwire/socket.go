@@ -10,7 +10,7 @@ import (
 )
 
 // Upgrade returns the request that makes a connection a WebSocket. It has the same key
-// each time, because the key protects only caches, and there are none.
+// each time. The key protects only caches, and none are used here.
 func Upgrade(host string) []byte {
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
@@ -44,7 +44,7 @@ const (
 
 // Socket returns the WebSocket frame with which a client sends a frame of our protocol.
 // The parameter frame includes its length. The mask is zero, which leaves the bytes as
-// they are. A mask protects only proxies, and there are none.
+// they are. A mask protects only proxies, and none are used here.
 func Socket(frame []byte) []byte {
 	_, n := binary.Uvarint(frame)
 	body := frame[n:]

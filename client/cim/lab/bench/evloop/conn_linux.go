@@ -4,18 +4,18 @@ import "golang.org/x/sys/unix"
 
 // Conn is one connection. It has a buffer only while bytes wait in it.
 type Conn struct {
-	Owner any // whatever the loop's user wants to find again
+	Owner any // a value that the loop's user wants to find again
 
 	loop     *Loop
 	fd       int32  // -1: closed
 	dialling bool   // the connection is not open yet
 	full     bool   // the socket did not take all bytes; epoll reports when it takes more
 	dirty    bool   // the connection is in Loop.dirty
-	rest     []byte // bytes that came and were not taken
+	rest     []byte // bytes that arrived and that Events has not taken yet
 	out      []byte // bytes that wait to be written; nil: none wait
 }
 
-// Send copies b. It is written at the end of the round, together with everything else
+// Send copies b. At the end of the round, the loop writes b together with everything else
 // that was sent in the round. If the connection is closed, Send does nothing.
 func (c *Conn) Send(b []byte) {
 	if c.fd < 0 {
@@ -31,7 +31,7 @@ func (c *Conn) Send(b []byte) {
 	}
 }
 
-// Waiting returns the bytes that were sent and that the socket did not take yet.
+// Waiting returns how many bytes were sent that the socket has not taken yet.
 func (c *Conn) Waiting() int { return len(c.out) }
 
 // write writes the pending bytes. Bytes that the socket does not accept stay pending.

@@ -3,8 +3,8 @@
 // with epoll costs less CPU. Both ends of the benchmark use it. These are the clients,
 // which must cost little beside the servers that they measure, and the baseline.
 //
-// A Loop starts no goroutine. Everything happens in Poll. Its methods must not be
-// called from two goroutines at a time.
+// A Loop starts no goroutine. Everything happens in Poll. The methods of a Loop must not
+// be called from two goroutines at a time.
 package evloop
 
 import (
@@ -20,10 +20,10 @@ type Events interface {
 	// Opened is called for a connection that was accepted, or that was dialled and is
 	// open now.
 	Opened(c *Conn)
-	// Read gets the bytes that came and were not taken before. It returns how many of
-	// them it takes. The memory belongs to the loop.
+	// Read gets the bytes that arrived and that no earlier call has taken. It returns how
+	// many of them it takes. The memory belongs to the loop.
 	Read(c *Conn, b []byte) (taken int)
 	// Closed is called when a connection has ended, unless Close was called. The error is
-	// io.EOF, or that of reading, writing or dialling.
+	// io.EOF, or the error of reading, writing or dialling.
 	Closed(c *Conn, err error)
 }

@@ -104,8 +104,9 @@ func (l *Loop) watch(fd int, events uint32) error {
 	return unix.EpollCtl(l.poller, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
 }
 
-// Poll writes the bytes that wait. Then it waits until something happens, for the
-// duration wait at most, and handles that. If wait is not positive, Poll does not wait.
+// Poll writes the bytes that wait. Then it waits until something happens, and handles
+// that. The parameter wait is the longest time for which it waits. If wait is not
+// positive, Poll does not wait.
 func (l *Loop) Poll(wait time.Duration) error {
 	l.flush()
 	n, err := l.wait(wait)
@@ -132,8 +133,8 @@ func (l *Loop) Poll(wait time.Duration) error {
 	return nil
 }
 
-// wait waits for events, exactly to a microsecond. epoll_wait alone counts only
-// milliseconds.
+// wait waits for events, and keeps its time to a microsecond. The call epoll_wait alone
+// counts only milliseconds.
 func (l *Loop) wait(d time.Duration) (int, error) {
 	if d > 0 {
 		until := unix.NsecToTimespec(int64(d))
@@ -207,7 +208,7 @@ func (l *Loop) writable(c *Conn) {
 
 func (l *Loop) flush() {
 	// While this loop runs, a connection may fail, and Events may then send to other
-	// connections. These are appended to the list.
+	// connections. Those connections are appended to the list.
 	for i := 0; i < len(l.dirty); i++ {
 		c := l.dirty[i]
 		c.dirty = false

@@ -18,8 +18,8 @@ const pingEvery = 10 * time.Second
 
 // Traffic handles what the clients receive after their login.
 type Traffic interface {
-	// Read gets the bytes that came for a client. It returns how many of them it takes,
-	// which are whole frames (see Frame).
+	// Read gets the bytes that came for a client. It returns how many bytes it takes. It
+	// takes only whole frames (see Frame).
 	Read(c *Client, b []byte) (taken int)
 }
 
@@ -50,8 +50,8 @@ type Client struct {
 type state uint8
 
 const (
-	upgrading state = iota // waits for the answer that opens the WebSocket
-	logging                // waits for the login's answer
+	upgrading state = iota // the client waits for the answer that opens the WebSocket
+	logging                // the client waits for the login's answer
 	open
 )
 
@@ -71,7 +71,7 @@ func (c *Client) write(b []byte) {
 	c.conn.Send(b)
 }
 
-// Pool has the clients. It is for one goroutine.
+// Pool has the clients. Only one goroutine may use it.
 type Pool struct {
 	// Set by New.
 	loop    *evloop.Loop
@@ -79,13 +79,13 @@ type Pool struct {
 	socket  bool // WebSocket
 	begun   time.Time
 	ping    []byte
-	plain   []byte // for what TLS decrypts; nil: no client speaks TLS
+	plain   []byte // buffer for the bytes that TLS decrypts; nil: no client speaks TLS
 
 	clients  []*Client
 	opened   int
 	failed   error // the error of the first client that was lost
 	opening  *procstat.Histogram
-	pinged   int           // how many turns to ping there were
+	pinged   int           // how many turns of clients to ping there were
 	pingNext time.Duration // when the next turn is; zero: no client is connecting yet
 }
 
@@ -107,8 +107,8 @@ func (s *Pool) Clients() []*Client { return s.clients }
 // Opening returns how long the clients took to connect and log in.
 func (s *Pool) Opening() *procstat.Histogram { return s.opening }
 
-// Connect connects clients, at most atOnce at a time, and returns when all are
-// in, or one fails, or ctx ends.
+// Connect connects clients, at most atOnce at a time. It returns when all are logged in,
+// when a client fails, or when ctx ends.
 func (s *Pool) Connect(ctx context.Context, seats []Seat, atOnce int) error {
 	want := s.opened + len(seats)
 	for s.opened < want {
@@ -146,8 +146,8 @@ func (s *Pool) dial(seat Seat) error {
 	return nil
 }
 
-// plainSize is how many decrypted bytes a client is given at a time. It is as many as one
-// read of a plain connection takes.
+// plainSize is how many decrypted bytes a client gets at a time. One read of a plain
+// connection takes the same number.
 const plainSize = 256 << 10
 
 // named returns a configuration that checks the name of a server at an address.
@@ -161,9 +161,9 @@ func named(config *tls.Config, address string) *tls.Config {
 	return config
 }
 
-// Poll writes what waits to be written. Then it waits until something happens, for the
-// duration wait at most, and handles that. It returns an error if a client was lost or
-// ctx ends.
+// Poll writes what waits to be written. Then it waits until something happens, and handles
+// that. The parameter wait is the longest time for which it waits. Poll returns an error
+// if a client was lost or ctx ends.
 func (s *Pool) Poll(ctx context.Context, wait time.Duration) error {
 	if err := s.loop.Poll(min(wait, s.pingDue())); err != nil {
 		return err
@@ -174,9 +174,10 @@ func (s *Pool) Poll(ctx context.Context, wait time.Duration) error {
 	return ctx.Err()
 }
 
-// pingDue sends the pings that are due and returns how long until the next one. The
-// clients ping in turn, and each of them once in pingEvery. While some are connecting, the
-// others ping twice as often, because there will be more of them before their next turn.
+// pingDue sends the pings that are due, and returns the time until the next one. The
+// clients ping in turn, and each of them once in pingEvery. While some clients are
+// connecting, the others ping twice as often. The reason is that there will be more
+// clients before their next turn.
 func (s *Pool) pingDue() time.Duration {
 	n := len(s.clients)
 	if n == 0 {
@@ -232,7 +233,7 @@ func (s *Pool) Read(conn *evloop.Conn, b []byte) (taken int) {
 	return len(b)
 }
 
-// clear reads bytes of a client that are not encrypted, or not any longer.
+// clear reads bytes of a client that came without encryption, or are already decrypted.
 func (s *Pool) clear(c *Client, b []byte) (taken int) {
 	if c.state == upgrading {
 		n, err := benchwire.Upgraded(b)
@@ -287,9 +288,10 @@ func (s *Pool) split(b []byte) (body []byte, taken int, err error) {
 // length. The memory of h and whole belongs to the pool.
 type Take func(c *Client, h *benchwire.Head, whole []byte) error
 
-// Frame reads one frame from the beginning of b. If it is a message or the answer to one,
-// Frame calls take with it. If taken is zero, more bytes are needed. The pool fails if
-// take returns an error, if the frame cannot be read, or if it sends the client away.
+// Frame reads one frame from the beginning of b. If the frame is a message or the answer
+// to one, Frame passes it to the function take. If the result is zero, more bytes are
+// needed. The pool fails if take returns an error, if the frame cannot be read, or if the
+// frame sends the client away.
 func (s *Pool) Frame(c *Client, b []byte, take Take) (taken int) {
 	body, taken, err := s.split(b)
 	if err == nil && taken > 0 {
@@ -302,8 +304,8 @@ func (s *Pool) Frame(c *Client, b []byte, take Take) (taken int) {
 	return taken
 }
 
-// Frames reads all whole frames in b, one by one, as Frame does. It returns how many
-// bytes these have.
+// Frames reads all whole frames in b, one by one, as Frame does. It returns how many bytes
+// the frames have.
 func (s *Pool) Frames(c *Client, b []byte, take Take) (taken int) {
 	for taken < len(b) {
 		n := s.Frame(c, b[taken:], take)
@@ -326,7 +328,7 @@ func (s *Pool) judge(c *Client, body, whole []byte, take Take) error {
 	case proto.Command_MESSAGE, proto.Command_SEND_ANSWER:
 		return take(c, &h, whole)
 	}
-	return nil // these are pings, and reports of the ends of logs, which the numbers of messages show, too
+	return nil // other frames are pings and reports of the ends of logs, and the numbers of messages show those ends, too
 }
 
 func (s *Pool) fail(c *Client, err error) {

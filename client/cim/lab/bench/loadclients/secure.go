@@ -10,7 +10,7 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/bench/evloop"
 )
 
-// recordSize is the most that a record of TLS has.
+// recordSize is the largest number of bytes in a record of TLS.
 const recordSize = 16 << 10
 
 // secure is the client's end of TLS on a connection. crypto/tls expects that reads block
@@ -20,9 +20,9 @@ type secure struct {
 	conn *evloop.Conn
 	tls  *tls.Conn
 
-	in   []byte   // bytes that came and that TLS has not taken yet
+	in   []byte   // bytes that arrived and that TLS has not taken yet
 	rest []byte   // decrypted bytes that the client has not taken yet
-	late [][]byte // what was sent before the end of the handshake
+	late [][]byte // frames that were sent before the end of the handshake
 
 	// The handshake; nil after its end.
 	proceed func() (struct{}, bool) // runs it until it needs more bytes
@@ -40,11 +40,12 @@ func newSecure(conn *evloop.Conn, config *tls.Config) *secure {
 		s.err = s.tls.Handshake()
 		s.pause = nil
 	})
-	_ = s.shake() // it cannot fail before anything has come, except as the socket does
+	_ = s.shake() // before any byte has arrived, it fails only if the socket fails
 	return s
 }
 
-// shake goes on with the handshake. After its end it sends what waited for that.
+// shake goes on with the handshake. After the end of the handshake it sends the frames
+// that waited for that.
 func (s *secure) shake() error {
 	if _, more := s.proceed(); more {
 		return nil
@@ -63,11 +64,11 @@ func (s *secure) send(b []byte) {
 		s.late = append(s.late, append([]byte(nil), b...))
 		return
 	}
-	_, _ = s.tls.Write(b) // under never fails, and after an alert the connection ends anyway
+	_, _ = s.tls.Write(b) // the write to the type under never fails, and after a TLS alert the connection ends anyway
 }
 
-// open decrypts b, which came, into buf, and calls use with what the client has not taken
-// yet. It returns the error that ends the connection.
+// open decrypts the arrived bytes b into buf. It passes the bytes that the client has not
+// taken yet to the function use. It returns the error that ends the connection.
 func (s *secure) open(b, buf []byte, use func(b []byte) (taken int)) error {
 	s.in = b
 	if s.proceed != nil {
@@ -101,11 +102,11 @@ func (s *secure) end() {
 	}
 }
 
-// under is what TLS uses as its connection.
+// under is the connection that TLS reads from and writes to.
 type under struct{ s *secure }
 
-// Read returns the bytes that came. If there are none, it waits during the handshake, and
-// later returns errNoBytes.
+// Read returns the bytes that arrived. If there are none, it waits during the handshake.
+// After the handshake, it returns errNoBytes.
 func (u under) Read(p []byte) (int, error) {
 	for len(u.s.in) == 0 {
 		if u.s.pause == nil {
@@ -120,7 +121,7 @@ func (u under) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Write never fails. The pool is told when the connection ends.
+// Write never fails. The event loop reports to the pool when the connection ends.
 func (u under) Write(p []byte) (int, error) {
 	u.s.conn.Send(p)
 	return len(p), nil

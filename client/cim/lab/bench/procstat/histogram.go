@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The values from one power of two to the next, in nanoseconds, are spread over
+// Values are in nanoseconds. The values from one power of two to the next are spread over
 // subBuckets buckets. So a quantile is wrong by at most 1/32, or 3 %.
 const (
 	subBits    = 5

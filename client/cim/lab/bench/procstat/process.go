@@ -31,8 +31,8 @@ func (p Process) CPU() (time.Duration, error) {
 }
 
 // Resident returns the bytes of memory that are resident now. The kernel counts them page
-// by page for this, because its usual counters are wrong by up to a megabyte. That is as
-// much as more than a thousand idle connections.
+// by page for this, because its usual counters are wrong by up to a megabyte. More than a
+// thousand idle connections need no more than a megabyte.
 func (p Process) Resident() (int64, error) {
 	rollup, err := p.read("smaps_rollup")
 	if err != nil {

@@ -46,7 +46,7 @@ func CostsOf(r *bench.Report) Costs {
 type Machine struct {
 	Cores  float64 `json:"cores"`
 	Memory float64 `json:"memory"` // bytes
-	Use    float64 `json:"use"`    // part of the machine that may be used, from 0 to 1; the rest is a reserve for when other machines fail
+	Use    float64 `json:"use"`    // part of the machine that may be used, from 0 to 1; the rest is a reserve in case other machines fail
 	Most   float64 `json:"most"`   // the largest number of connections, see the flag -capacity
 }
 

@@ -5,22 +5,23 @@
 //
 // The ring is the one that routes use, for any number of members. [ring.Pick] places a
 // million users on it. Balance and movement hardly depend on the number of users. For a
-// billion users, each user here stands for a thousand users who land on the same member.
-// The error is up to 1/sqrt(users per member).
+// billion users, each user of the model stands for a thousand users who land on the same
+// member. The error is up to 1/sqrt(users per member).
 //
 // # Gossip
 //
 // Members are simulated, with the timers of package gossip and the rules of memberlist
-// (SWIM with Lifeguard's timers; Das, Gupta, Motivala 2002). Each member has a phase of its
-// own. In each round it sends news to some random members, until it has sent them in
-// Retransmit * ceil(log10(n+1)) packets. Packets are lost at random. A member that no
-// packet reached learns the news when it exchanges its whole state with a random member.
+// (SWIM with Lifeguard's timers; Das, Gupta, Motivala 2002). Each member has a phase of
+// its own. In each round it sends news to some random members. It ends when it has sent
+// the news in Retransmit * ceil(log10(n+1)) packets. Packets are lost at random. A member
+// that no packet reached learns the news when it exchanges its whole state with a random
+// member.
 //
-// Each member probes a dead one once in n-1 intervals, in random order. The first probe
-// takes one interval to fail. Then the suspect has Suspicion * max(1, log10 n) intervals
-// to object. After that it is announced as dead. The model leaves out news that is sent
-// together with probes. It also leaves out probes that fail because packets are lost,
-// because memberlist then tries TCP.
+// Each member probes all others in random order, and so a dead member once in n-1
+// intervals. The first probe takes one interval to fail. Then the suspect has Suspicion *
+// max(1, log10 n) intervals to object. After that it is announced as dead. The model
+// leaves out news that is sent together with probes. It also leaves out probes that fail
+// because of lost packets. After such a failure, memberlist tries TCP.
 //
 // # The load that n nodes carry
 //
@@ -36,8 +37,8 @@
 //	routes   m * CPU of route / (k u)            programs of k cores
 //	Redis    m * CPU of redis-server / u         masters; a master is one thread
 //
-// Only the fan-out of a group grows with the number of nodes. Each node with a member gets
-// one request per message. A group of g members on n nodes costs
+// Only the fan-out of a group grows with the number of nodes. Each node that holds a
+// member of the group gets one request per message. A group of g members on n nodes costs
 //
 //	n (1 - (1 - 1/n)^g)
 //

@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/ring/gossip"
 )
 
-// never is the time at which a member learns the news if it has not learned it.
+// never stands for the time of a member that has not learned the news.
 const never = time.Duration(math.MaxInt64)
 
 // cluster is a simulated cluster.
@@ -20,7 +20,7 @@ type cluster struct {
 	rng    *rand.Rand
 }
 
-// spread returns when each member learns the news that one of them has at the time zero.
+// spread returns when each member learns the news that one member has at the time zero.
 // Members are in the order of their phases.
 func (c *cluster) spread() []time.Duration {
 	known := make([]time.Duration, c.n)
@@ -52,7 +52,8 @@ func (c *cluster) spread() []time.Duration {
 	return known
 }
 
-// tell makes member i send the news to random others, as many as fanout says, each once.
+// tell makes member i send the news to random other members, once to each. The parameter
+// fanout is the number of these members.
 func (c *cluster) tell(i int, at time.Duration, fanout int, known []time.Duration) {
 	told := make([]int, 0, 8)
 	for len(told) < min(fanout, c.n-1) {
@@ -97,8 +98,8 @@ func (c *cluster) death() []time.Duration {
 	objection := time.Duration(float64(c.timers.Suspicion) * max(1, math.Log10(float64(c.n))) * float64(c.timers.Probe))
 	others := *c
 	others.n--
-	// A member that learns of the suspect waits for its objection, too. A member whose
-	// first news is that the suspect is dead believes that at once.
+	// A member that learns of the suspicion waits for the suspect's objection, too. A
+	// member whose first news is the suspect's death believes that at once.
 	suspicion, verdict := others.spread(), others.spread()
 	for i := range suspicion {
 		suspicion[i] = suspected + objection + min(suspicion[i], verdict[i])
@@ -136,7 +137,7 @@ func pushPull(interval time.Duration, n int) time.Duration {
 	return time.Duration(math.Ceil(math.Log2(float64(n))-5)+1) * interval
 }
 
-// Convergence says how fast news reaches all members, over several trials.
+// Convergence has the times in which news reaches all members, from several trials.
 type Convergence struct {
 	Members int           `json:"members"`
 	Loss    float64       `json:"loss"`    // part of packets that are lost, from 0 to 1

@@ -14,9 +14,9 @@ type Balance struct {
 	Build   time.Duration `json:"build"`  // time to make the ring
 	Memory  int64         `json:"memory"` // bytes of memory for a view of the members
 	Pick    time.Duration `json:"pick"`   // time to choose a user's member
-	Owned   float64       `json:"owned"`  // users of the fullest member, relative to the mean, if each user were on their owner
-	Landed  float64       `json:"landed"` // the same, for where users really land, which is bounded
-	Home    float64       `json:"home"`   // part of the users who land on their owner
+	Owned   float64       `json:"owned"`  // users of the fullest member, relative to the mean, if each user were on the member that owns them
+	Landed  float64       `json:"landed"` // the same for the members on which users really land, which is bounded
+	Home    float64       `json:"home"`   // part of the users who land on the member that owns them
 	Join    float64       `json:"join"`   // part of the users whose owner changes when a member joins
 	Fair    float64       `json:"fair"`   // the part of Join that cannot be avoided, which is the new member's share
 }
@@ -39,8 +39,8 @@ func Rings(members, users int) Balance {
 	return b
 }
 
-// steps is how often the loads are updated while the users connect. A change between two
-// updates is seen only at the next one.
+// steps is how often the loads are updated while the users connect. The ring sees a change
+// of loads only at the next update.
 const steps = 100
 
 // land lands all users on an empty cluster.
