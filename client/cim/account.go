@@ -51,7 +51,7 @@ func runAccount(ctx context.Context, args []string, stderr io.Writer) error {
 	return deleteAccount(ctx, store, account, os.Stdout)
 }
 
-// confirmName reads a line, which must be the name.
+// confirmName reads a line, and returns an error if the line is not the name.
 func confirmName(in *os.File, name string) error {
 	if !term.IsTerminal(int(in.Fd())) {
 		return fmt.Errorf("%w: nobody can be asked here: add -yes to delete %s for good", process.ErrUsage, name)

@@ -37,8 +37,8 @@ const benchUsage = `cim bench [LOAD[,LOAD...]] [flags]: what this machine can do
   cim bench abuse   attacks a cluster, and measures what its users notice (-h has its flags)
 `
 
-// runBench is `cim bench`. It measures the system on this machine, and compares it with
-// the limit of the machine.
+// runBench is `cim bench`. It measures the system on this machine, and compares the
+// figures with the limit of the machine.
 func runBench(ctx context.Context, args []string, stderr io.Writer) error {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		switch args[0] {

@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// runAbuse is `cim bench abuse`: it measures how much the abuse of a cluster by others
-// slows its users down.
+// runAbuse is `cim bench abuse`. It measures how much abuse by others slows the users of a
+// cluster down.
 func runAbuse(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim bench abuse", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -54,5 +54,5 @@ func runAbuse(ctx context.Context, args []string, stderr io.Writer) error {
 	return nil
 }
 
-// errMissed is returned after a run in which a bound did not hold.
+// errMissed is the error of a run in which a measured value was above its bound.
 var errMissed = errors.New("a bound does not hold")

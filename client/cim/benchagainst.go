@@ -9,7 +9,7 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// remote names the cluster that `cim bench` measures, if that runs elsewhere.
+// remote names a running cluster that `cim bench` measures instead of one of its own.
 type remote struct {
 	routes   []string
 	password string
@@ -25,7 +25,8 @@ func (r *remote) register(fs *flag.FlagSet) {
 	r.trust.register(fs)
 }
 
-// apply sets what c needs. If the user has named no load, it also chooses the loads.
+// apply sets the fields of c for such a cluster. If the parameter choose is true, the user
+// has named no load, so it also chooses the loads.
 func (r *remote) apply(c *bench.Config, choose bool) (err error) {
 	if len(r.routes) > 0 && len(c.Routes) > 0 {
 		return fmt.Errorf("%w: -route and -against exclude each other", process.ErrUsage)

@@ -14,8 +14,8 @@ import (
 // The functions of this file are the processes that `cim bench` starts beside a cluster.
 // Each ends when its standard input ends.
 
-// runLimit is `cim bench limit`: a server that does as little as possible. The servers of
-// the system are compared with it.
+// runLimit is `cim bench limit`, a server that does as little as possible. The bench
+// compares the servers of the system with it.
 func runLimit(ctx context.Context, args []string, stderr io.Writer) error {
 	if err := process.Parse(childFlags("limit", stderr), args); err != nil {
 		return err
@@ -50,7 +50,7 @@ func childFlags(name string, stderr io.Writer) *flag.FlagSet {
 	return fs
 }
 
-// whileInput returns a context that ends with ctx, and when the standard input ends.
+// whileInput returns a context that ends when ctx ends or when the standard input ends.
 func whileInput(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() { // ends with the input or with the process

@@ -64,7 +64,7 @@ func runChat(ctx context.Context, args []string, stderr io.Writer) error {
 	return f.run(ctx)
 }
 
-// run registers or finds the account, connects, and chats until the user leaves.
+// run finds the account or makes it. Then it connects, and chats until the user leaves.
 func (f *chatFlags) run(ctx context.Context) error {
 	cfg, account, err := f.account(ctx)
 	if err != nil {
@@ -88,8 +88,8 @@ func (f *chatFlags) run(ctx context.Context) error {
 	return chat.Run(ctx, session)
 }
 
-// account returns the account of the name, and makes it if it does not exist. If the
-// route wants a password and there is a terminal, account asks for it there.
+// account returns the account of the name, and makes the account if it does not exist. If
+// the route requires a password and there is a terminal, account asks the user for it.
 func (f *chatFlags) account(ctx context.Context) (client.Config, client.User, error) {
 	password, err := f.secret()
 	if err != nil {
@@ -146,7 +146,8 @@ func wantsPassword(err error) bool {
 
 func (f *chatFlags) secret() (string, error) { return secretOf(f.password) }
 
-// secretOf returns the value of a flag -password, which may be in a file.
+// secretOf returns the password from the value of a flag -password. The value is the
+// password itself, or names the file that has it.
 func secretOf(password string) (string, error) {
 	path, ok := strings.CutPrefix(password, "file:")
 	if !ok {
@@ -170,8 +171,8 @@ func ask(prompt string) (string, error) {
 	return string(line), nil
 }
 
-// open opens the account's history. Each account has a history by its id, because the
-// same name in another cluster is another user.
+// open opens the account's history. The account's id names the history, because the same
+// name in another cluster is another user.
 func (f *chatFlags) open(account client.User) (*history.File, error) {
 	if f.history == "none" {
 		return nil, nil
@@ -209,7 +210,7 @@ func explain(err error, route string) error {
 	case errors.As(err, &refused) && refused.Code == proto.NameTaken:
 		return errors.New("the name belongs to somebody else, or the password is wrong")
 	case errors.As(err, &refused):
-		return errors.New(refused.Error()) // the sentence for people, without the text of the errors around it
+		return errors.New(refused.Error()) // the sentence for people, without the texts of the errors that wrap it
 	case errors.Is(err, client.ErrNoRoute):
 		return fmt.Errorf("no route answers at %s (cim up starts a cluster here; -route says where another one is)", route)
 	}

@@ -126,7 +126,7 @@ func addProcess(name string, role cert.Role, args []string, stderr io.Writer) er
 	return nil
 }
 
-// writeNew writes a secret to a new file. If the file exists, it fails.
+// writeNew writes a secret to a new file. It returns an error if the file exists.
 func writeNew(path string, text []byte) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {

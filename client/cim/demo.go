@@ -15,9 +15,9 @@ import (
 )
 
 // runDemo is `cim up -demo`. alice and bob chat, and meanwhile the node that holds bob is
-// killed. Then runDemo compares the messages that bob was shown with those that were
-// accepted from alice. The parameter users signs their tokens. If it is nil, they log in
-// with passwords.
+// killed. Then runDemo compares the messages that bob was shown with the messages that
+// were accepted from alice. The parameter users is the host that signs the tokens of the
+// two. If it is nil, they log in with passwords.
 func runDemo(ctx context.Context, c up.Config, users *host, out io.Writer) error {
 	d := &demo{out: out, users: users, begun: time.Now()}
 	if c.CA != nil {
@@ -97,7 +97,7 @@ func (d *demo) run(ctx context.Context) error {
 	return nil
 }
 
-// chat is the part of the demo before something fails.
+// chat is the part of the demo before the node is killed.
 func (d *demo) chat(ctx context.Context, alice, bob *person) error {
 	if err := alice.sendAll(ctx, bob, 0, demoBefore); err != nil {
 		return err
@@ -116,8 +116,8 @@ func (d *demo) chat(ctx context.Context, alice, bob *person) error {
 	return nil
 }
 
-// judge compares the messages that were shown with those that were sent, and their exact
-// texts.
+// judge compares the messages that were shown with the messages that were sent. It
+// compares their exact texts, too.
 func (d *demo) judge(alice, bob *person) error {
 	shown := bob.shown()
 	for i, m := range shown {
@@ -218,8 +218,8 @@ func (p *person) waitPrivate(ctx context.Context, n int) error {
 	return p.wait(ctx, func(shown []client.Message) bool { return len(shown) >= n })
 }
 
-// sendAll sends some messages, one after the other. The first has the number from, and
-// the last one to-1.
+// sendAll sends some messages, one after the other. The parameter from is the number of
+// the first message, and to-1 is the number of the last.
 func (p *person) sendAll(ctx context.Context, receiver *person, from, to int) error {
 	for i := from; i < to; i++ {
 		if _, err := p.Send(ctx, receiver.Self().User, demoText(i)); err != nil {

@@ -22,14 +22,14 @@ const (
 	drainAsk  = 5 * time.Second        // how long one answer of the node may take
 	drainLook = 200 * time.Millisecond // the pause between two questions to the node
 	drainShow = time.Second            // the shortest pause between two lines about the progress
-	// drainGone is how long the members may take to notice that a node no longer answers.
-	// Gossip and a route's cache take some seconds.
+	// drainGone is how long the other members may take to notice that a node no longer
+	// answers. Gossip and a route's cache take some seconds.
 	drainGone = 15 * time.Second
 )
 
 // runDrain is `cim drain NODE`. It makes a node move its users to other nodes and end.
-// Until the node is gone, it shows the progress. An interrupt ends runDrain, but not the
-// drain.
+// Until the node is gone, it shows the progress. An interrupt ends the command, but not
+// the drain of the node.
 func runDrain(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim drain", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -150,8 +150,8 @@ func (d *drain) gone(ctx context.Context) bool {
 	return errors.Is(err, errNoMember) || err == nil && member.Boot != d.member.Boot
 }
 
-// ask makes one request. If the node's clock differs too much, it makes one more with the
-// right time.
+// ask makes one request. If the clocks of node and command differ too much, ask makes one
+// more with the node's time.
 func (d *drain) ask(ctx context.Context, method string) (proto.DrainStatus, error) {
 	status, refusal, err := d.askOnce(ctx, method)
 	if refusal != nil && d.identity != nil && d.identity.Learn(d.url, refusal) {

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// An import or an export reports its progress first after quietFor, and then once per
-	// quietly.
+	// An import or an export first reports its progress after the time quietFor. Then it
+	// reports once per time quietly.
 	quietFor = 2 * time.Second
 	quietly  = time.Second
 )
@@ -32,7 +32,7 @@ type importing struct {
 	store    routeserver.Flags
 	from     string // URL of CIM's Redis
 	password string // password of CIM's Redis
-	file     string // with JSON lines, or "-"; empty: CIM is the source
+	file     string // file with JSON lines, or "-"; empty: CIM is the source
 	dry      bool
 	json     bool
 }
@@ -131,7 +131,7 @@ func (im *importing) run(ctx context.Context, out, stderr io.Writer) error {
 	return nil
 }
 
-// read imports from the source.
+// read reads the source and imports everything from it.
 func (im *importing) read(ctx context.Context, cfg migrate.Config, to record.Config) (migrate.Result, error) {
 	switch im.file {
 	case "":

@@ -86,9 +86,9 @@ func dispatch(ctx context.Context, args []string, stderr io.Writer) error {
 	return runChat(ctx, args, stderr)
 }
 
-// untilHangup returns a context that ends at SIGHUP, too. A terminal sends SIGHUP when it
-// is closed. If the process ignores SIGHUP, because it was started by nohup, the context
-// does not end then.
+// untilHangup returns a context that ends when ctx ends or at SIGHUP. A terminal sends
+// SIGHUP when it is closed. A process that was started by nohup ignores SIGHUP, so its
+// context does not end then.
 func untilHangup(ctx context.Context) (context.Context, context.CancelFunc) {
 	if signal.Ignored(syscall.SIGHUP) {
 		return ctx, func() {}

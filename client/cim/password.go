@@ -56,7 +56,7 @@ func runPassword(ctx context.Context, args []string, stderr io.Writer) error {
 }
 
 // resetPassword sets the password before it ends the sessions. So a device that logs in
-// with the old password meanwhile is logged out or refused.
+// with the old password meanwhile is refused, or is logged out afterwards.
 func resetPassword(ctx context.Context, store *record.Store, account record.Account, password string, out io.Writer) error {
 	if err := store.SetCredential(ctx, account, identity.HashPassword(password)); err != nil {
 		return err
@@ -70,7 +70,8 @@ func resetPassword(ctx context.Context, store *record.Store, account record.Acco
 	return nil
 }
 
-// newPassword asks twice in a terminal, and otherwise reads one line.
+// newPassword asks for the password twice if the input is a terminal. From any other
+// input, it reads one line.
 func newPassword(in *os.File) (string, error) {
 	if !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(in).ReadString('\n')

@@ -23,9 +23,9 @@ const reportsPage = 50
 
 const reportUsage = "list, or close ID dismiss|resolve [NOTE]"
 
-// runReport is `cim report list` and `cim report close ID DECISION`. With them an
-// operator of the programs reads the reports of users, and decides about them. It needs
-// access to the store, which nodes do not have, and no role.
+// runReport is `cim report list` and `cim report close ID DECISION`. With these commands
+// an operator of the programs reads the reports of users, and decides about them. The
+// commands need access to the store, which nodes do not have. They need no role.
 func runReport(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim report", flag.ContinueOnError)
 	fs.SetOutput(stderr)

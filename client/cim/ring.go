@@ -23,8 +23,8 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// showRing is `cim ring`. It shows the members as a route knows them, their loads, the
-// owner of a user, and which users would move if a member joined or left.
+// showRing is `cim ring`. It shows the members that a route knows, their loads, and the
+// owner of a user. It also shows which users would move if a member joined or left.
 func showRing(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim ring", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -76,8 +76,8 @@ func showRing(ctx context.Context, args []string, stderr io.Writer) error {
 	return nil
 }
 
-// forPrograms returns an answer in JSON as it came, with one exception. Characters that a
-// terminal may obey become JSON escapes.
+// forPrograms returns an answer in JSON without changes, with one exception. Characters
+// that a terminal may obey become JSON escapes.
 func forPrograms(body []byte) (string, error) {
 	if !json.Valid(body) || !utf8.Valid(body) {
 		return "", errors.New("the answer is not JSON")
@@ -106,7 +106,7 @@ func fetchMembers(ctx context.Context, client *http.Client, base string) ([]byte
 // errNoPage is the error of fetch if the answer is 404.
 var errNoPage = errors.New("404 Not Found")
 
-// maxMembers bounds the answer: 1,000 members take some 700 KB.
+// maxMembers bounds the answer in bytes. A list of 1,000 members takes some 700 KB.
 const maxMembers = 16 << 20
 
 func fetch(ctx context.Context, client *http.Client, url string) ([]byte, error) {
@@ -169,7 +169,7 @@ func with(view *ring.View, id string) *ring.Ring {
 
 func without(view *ring.View, id string) *ring.Ring { return ring.New(serving(view, id)) }
 
-// serving returns the members on the ring, except one.
+// serving returns the members on the ring, except the one in the parameter except.
 func serving(view *ring.View, except string) []ring.Member {
 	var list []ring.Member
 	for _, m := range view.Members() {

@@ -15,9 +15,9 @@ import (
 	"github.com/cim-go/cim/routefn/role"
 )
 
-// runRole is `cim role [NAME ROLE]`. With it an operator of the programs gives a user a
-// role in the system, or lists the users with higher roles. It needs access to the store
-// and no role, so it can appoint the first operator.
+// runRole is `cim role [NAME ROLE]`. With this command an operator of the programs gives a
+// user a role in the system, or lists the users with higher roles. The command needs
+// access to the store. It needs no role, so it can appoint the first operator.
 func runRole(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim role", flag.ContinueOnError)
 	fs.SetOutput(stderr)

@@ -9,7 +9,8 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// storeAt connects to the store that the flags name. The caller must close it.
+// storeAt connects to the store that the flags name. The caller must close the returned
+// Store.
 func storeAt(ctx context.Context, at *routeserver.Flags) (*record.Store, error) {
 	cfg, err := at.StoreConfig()
 	if err != nil {

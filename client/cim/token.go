@@ -54,8 +54,8 @@ func newHost() (*host, error) {
 	return h, err
 }
 
-// makeKey writes both files. It writes the private one last, because the private file
-// shows that both exist.
+// makeKey writes both files. It writes the private file last, because a private file must
+// mean that both exist.
 func (h *host) makeKey() error {
 	if _, err := os.Stat(h.private); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -85,7 +85,7 @@ func writePEM(path, kind string, der []byte) error {
 	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
 }
 
-// of returns a function that makes tokens for a name.
+// The method of returns a function that makes tokens for a name.
 func (h *host) of(name string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) {
 		return sign(h.signer, jwt.Claims{Issuer: hostIssuer, Audience: hostAudience, Subject: name}, hostLife)

@@ -10,7 +10,7 @@ import (
 	"github.com/cim-go/cim/proto/tlsfile"
 )
 
-// trust says which certificates a command accepts.
+// trust decides which certificates a command accepts.
 type trust struct{ file string }
 
 func (t *trust) register(fs *flag.FlagSet) {
@@ -29,7 +29,7 @@ func (t *trust) roots() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// client returns a client of HTTP.
+// client returns an HTTP client that trusts these certificate authorities.
 func (t *trust) client() (*http.Client, error) {
 	config, err := tlsfile.Client(t.file)
 	if err != nil {

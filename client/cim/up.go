@@ -79,7 +79,7 @@ func runUp(ctx context.Context, args []string, stderr io.Writer) error {
 	defer printFunctions(os.Stdout, cluster)
 	printCluster(os.Stdout, cluster, users, time.Since(begun))
 	if !term.IsTerminal(int(os.Stdin.Fd())) && chat.name == "" && chat.tokens == "" {
-		<-ctx.Done() // without a terminal, wait for the end
+		<-ctx.Done() // without a terminal, wait until ctx ends
 		return nil
 	}
 	chat.use(cluster.RouteURLs())

@@ -26,8 +26,8 @@ var errBroken = errors.New("the promise was broken")
 // errCutShort is the error of a run that found no violations, but was cut short.
 var errCutShort = errors.New("the run was cut short")
 
-// runVerify is `cim verify`. It breaks parts of a whole cluster on this machine, and
-// checks whether messages are lost, doubled or out of order.
+// runVerify is `cim verify`. It breaks parts of a whole cluster on this machine. Meanwhile
+// it checks whether messages are lost, doubled or out of order.
 func runVerify(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim verify", flag.ContinueOnError)
 	fs.SetOutput(stderr)

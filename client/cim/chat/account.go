@@ -26,8 +26,8 @@ func (c *chat) deleteAccount(ctx context.Context, name string) error {
 	return nil
 }
 
-// export writes the user's data to a new file, which only the user may read. Nothing is left
-// of a file that is not complete.
+// export writes the user's data to a new file, which only the user may read. It removes a
+// file that is not complete.
 func (c *chat) export(ctx context.Context, path string) error {
 	if path == "" {
 		c.screen.print("! type :export and the name of a new file.")

@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/client"
 )
 
-// Session is the part of a *client.Client that the terminal needs.
+// Session has the methods of a *client.Client that the terminal needs.
 type Session interface {
 	Self() client.User
 	Device() string
@@ -73,7 +73,7 @@ type Config struct {
 
 const (
 	sendQueue = 64               // how many lines may wait to be sent; above that, the next line is not read yet
-	slowSend  = 2 * time.Second  // after this time, the terminal shows that a message still waits
+	slowSend  = 2 * time.Second  // after this time without an answer, the terminal shows that a message still waits
 	lastSends = 10 * time.Second // how long quitting waits for the lines that were typed
 )
 
@@ -94,8 +94,8 @@ type chat struct {
 	secrets   []string // the secrets that were typed after the present line
 }
 
-// outgoing is a message that was typed. The field whom is the receiver's name as it is
-// shown.
+// outgoing is a message that was typed. The field whom is the receiver's name in the form
+// in which the terminal shows it.
 type outgoing struct {
 	message client.Outgoing
 	whom    string
@@ -103,7 +103,7 @@ type outgoing struct {
 
 // Run chats until the user quits, In ends, ctx ends or the client stops. Before it
 // returns, it sends the lines that were typed by then. It returns nil if the user quit or
-// In ended, and otherwise the reason.
+// In ended. After any other end, it returns the reason.
 func Run(ctx context.Context, cfg Config) error {
 	if cfg.In == nil {
 		cfg.In = os.Stdin
@@ -189,7 +189,7 @@ func (c *chat) readLines(ctx context.Context, lines chan<- typed) {
 	}
 }
 
-// receive shows messages until there will be no more, and returns the reason.
+// receive shows messages until no more can come, and returns the reason for the end.
 func (c *chat) receive(ctx context.Context) error {
 	for {
 		m, err := c.cfg.Client.Receive(ctx)
@@ -200,8 +200,8 @@ func (c *chat) receive(ctx context.Context) error {
 	}
 }
 
-// events shows how the state of the connection changes, and which messages were shown to
-// their receivers.
+// events shows changes of the connection, and delivery marks of messages that were shown
+// to their receivers.
 func (c *chat) events(ctx context.Context) {
 	for {
 		e, err := c.cfg.Client.Event(ctx)

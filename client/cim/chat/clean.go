@@ -28,8 +28,8 @@ func CleanLine(s string) string {
 	return cleaned(s, func(r rune) bool { return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Join_Control, r) })
 }
 
-// cleaned replaces characters that a terminal may obey, and those for which unwanted
-// returns true.
+// cleaned replaces characters that a terminal may obey, and characters for which the
+// function unwanted returns true.
 func cleaned(s string, unwanted func(rune) bool) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -50,7 +50,7 @@ func Obeyed(r rune) bool {
 }
 
 // emojized replaces aliases such as :smile:. The library puts a space behind each emoji.
-// emojized removes that space if it was not in s.
+// If that space was not in s, emojized removes it.
 func emojized(s string) string {
 	if strings.Count(s, ":") < 2 {
 		return s

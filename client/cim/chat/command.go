@@ -24,7 +24,7 @@ const (
 // command is a command of the terminal. Its line begins with a colon.
 type command struct {
 	name, args, help string
-	do               func(*chat, context.Context, string) error // returns errQuit to quit, and otherwise nil
+	do               func(*chat, context.Context, string) error // returns errQuit to end the chat; nil: the chat goes on
 }
 
 // commands returns all commands, in the order in which :all shows them.
@@ -72,7 +72,8 @@ func commands() []command {
 	}
 }
 
-// obey carries out a line. It returns errQuit if the user quits, and otherwise nil.
+// obey carries out a line. It returns errQuit if the user quits, or nil if the chat goes
+// on.
 func (c *chat) obey(ctx context.Context, line string) error {
 	line = strings.TrimSpace(line)
 	if line == "" {
@@ -99,7 +100,7 @@ func isCommand(line string) bool {
 	return line[0] == ':' && strings.IndexByte(word[1:], ':') < 0
 }
 
-// text sends a line. In the answer mode, it answers the line instead.
+// text sends a line. In the answer mode, it does not send the line, but answers it here.
 func (c *chat) text(ctx context.Context, line string) {
 	if c.answering {
 		c.screen.print("toy: " + cleanText(toyAnswer(line)))
@@ -119,10 +120,10 @@ func (c *chat) enqueue(ctx context.Context, m outgoing) {
 }
 
 // address returns the message that a line contains, with its receiver. "id;;text" and
-// "name;;text" go to one user, and "g9;;text" to the group with the id 9.
-// "#friends;;text" goes to the user's own group of that name. Any other line goes to
-// everyone. If there is no such user or group, address prints that and returns false. A
-// user whose name is g9 can only be addressed by id.
+// "name;;text" go to one user, and "g9;;text" to the group with the id 9. "#friends;;text"
+// goes to the user's own group of that name. Any other line goes to everyone. If there is
+// no such user or group, address prints that and returns false. A user whose name is g9
+// can be addressed only by id.
 func (c *chat) address(ctx context.Context, line string) (outgoing, bool) {
 	whom, text, private := strings.Cut(line, ";;")
 	whom = strings.TrimSpace(whom)

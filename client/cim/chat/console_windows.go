@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// styled makes the console of a file descriptor obey escape sequences until restore is
-// called. By default the console prints them as text.
+// styled makes the console of a file descriptor obey escape sequences. The returned
+// function restore ends that. By default the console prints them as text.
 func styled(fd int) (restore func(), err error) {
 	console := windows.Handle(fd)
 	var before uint32
@@ -17,5 +17,5 @@ func styled(fd int) (restore func(), err error) {
 	if err := windows.SetConsoleMode(console, before|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING); err != nil {
 		return nil, fmt.Errorf("set mode of console: %w", err)
 	}
-	return func() { _ = windows.SetConsoleMode(console, before) }, nil // the program ends, so there is nobody to whom the error matters
+	return func() { _ = windows.SetConsoleMode(console, before) }, nil // the program ends, so the error matters to nobody
 }

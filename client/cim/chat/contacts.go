@@ -83,14 +83,14 @@ func (c *chat) unblock(ctx context.Context, whom string) error {
 	return c.withUser(ctx, ":unblock <user>", "unblock", whom, told(c.cfg.Client.Unblock, "No longer blocked."))
 }
 
-// told returns a function for withUser. That function calls do and returns the text that
-// the parameter done has.
+// told returns a function for withUser. That function calls the function do, and returns
+// the text in the parameter done.
 func told(do func(context.Context, int64) error, done string) func(context.Context, int64) (string, error) {
 	return func(ctx context.Context, user int64) (string, error) { return done, do(ctx, user) }
 }
 
-// withUser calls do with the user whose id or name was typed, and prints the returned
-// text or error.
+// withUser passes the user whose id or name was typed to the function do. It prints the
+// returned text or error.
 func (c *chat) withUser(ctx context.Context, usage, what, typed string, do func(context.Context, int64) (string, error)) error {
 	if typed = strings.TrimSpace(typed); typed == "" {
 		c.screen.print("! type " + usage + ". :contacts lists your contacts.")

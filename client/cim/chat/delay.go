@@ -11,14 +11,14 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// later is a message that the servers send when it is due. Its number, from 1, is for the
-// user, and stays the same as long as this terminal is open.
+// later is a message that the servers send when it is due. The user names it by its
+// number, which counts from 1. The number stays the same as long as this terminal is open.
 type later struct {
 	id, line string
 }
 
-// delay passes a message to the servers, which send it later. Its argument is "<text>
-// <seconds>". Like a line, the text may begin with a receiver.
+// delay passes a message to the servers, which send it later. The argument of the command
+// is "<text> <seconds>". As in a usual line, the text may begin with a receiver.
 func (c *chat) delay(ctx context.Context, args string) error {
 	text, wait, ok := splitDelay(args)
 	if !ok {
@@ -41,7 +41,7 @@ func (c *chat) delay(ctx context.Context, args string) error {
 	return nil
 }
 
-// splitDelay reads "<text> <seconds>": the last word is the time.
+// splitDelay reads "<text> <seconds>". The last word is the time.
 func splitDelay(args string) (text string, wait time.Duration, ok bool) {
 	i := strings.LastIndexByte(args, ' ')
 	if i < 0 {
@@ -102,8 +102,8 @@ func (c *chat) delayed(ctx context.Context, _ string) error {
 	return nil
 }
 
-// dropped returns the line that says why a message was not sent. The text of the message
-// is known if it was scheduled or listed in this terminal.
+// dropped returns a line with the reason why a message was not sent. The line has the
+// message's text if the message was scheduled or listed in this terminal.
 func (c *chat) dropped(m client.Scheduled) string {
 	what := "a delayed message"
 	for _, l := range c.laters {

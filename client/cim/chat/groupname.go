@@ -15,8 +15,8 @@ import (
 // nameLimit is how long a message may wait for the name of its group.
 const nameLimit = 2 * time.Second
 
-// groupNames has the names under which groups are shown, as far as they are known. Names
-// never change.
+// groupNames has the names under which the terminal shows groups, as far as it knows them.
+// Names never change.
 type groupNames struct {
 	mu    sync.Mutex
 	known map[int64]string
@@ -63,7 +63,7 @@ func (c *chat) groupName(ctx context.Context, group int64) string {
 		return byID(group)
 	}
 	c.names.learn(groups)
-	if _, ok := c.names.of(group); !ok { // the user has left it, so its name is not asked for again
+	if _, ok := c.names.of(group); !ok { // the user has left the group, so the terminal does not ask for its name again
 		c.names.learn([]client.Group{{Group: group}})
 	}
 	name, _ := c.names.of(group)

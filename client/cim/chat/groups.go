@@ -107,7 +107,8 @@ func (c *chat) giveRole(ctx context.Context, args string) error {
 	})
 }
 
-// withMember calls do for a command whose argument names a group and another user.
+// withMember calls the function do for a command whose argument names a group and another
+// user.
 func (c *chat) withMember(ctx context.Context, usage, what, args string, do func(ctx context.Context, group, user int64) error) error {
 	typed, whom, ok := strings.Cut(args, ";;")
 	typed, whom = strings.TrimSpace(typed), strings.TrimSpace(whom)
@@ -124,9 +125,9 @@ func (c *chat) withMember(ctx context.Context, usage, what, args string, do func
 	})
 }
 
-// withGroup calls do with the group that was typed, and prints its error. If do changes
-// something in the group, the terminal shows that when the entry about it comes as a
-// message.
+// withGroup passes the group that was typed to the function do, and prints the returned
+// error. The function do may change the group. The terminal shows the change when the
+// log's entry about it comes as a message.
 func (c *chat) withGroup(ctx context.Context, usage, what, typed string, do func(context.Context, int64) error) error {
 	if typed == "" {
 		c.screen.print("! type " + usage + ". :groups lists your groups.")

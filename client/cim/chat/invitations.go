@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// invitations lists the groups to which others have invited the user, or accepts or
-// declines one of them.
+// invitations lists the groups to which others have invited the user. It also accepts or
+// declines one of these invitations.
 func (c *chat) invitations(ctx context.Context, args string) error {
 	verb, typed, _ := strings.Cut(args, " ")
 	do := map[string]func(context.Context, int64) error{"accept": c.cfg.Client.AcceptInvitation, "decline": c.cfg.Client.DeclineInvitation}[verb]

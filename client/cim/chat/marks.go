@@ -14,9 +14,9 @@ import (
 // one is forgotten.
 const markedKept = 256
 
-// marks has the private messages from this terminal whose delivery marks the user wants
-// to see. The goroutine that reads lines adds to them, and the one that shows events
-// removes from them.
+// marks has the private messages from this terminal whose delivery marks the user wants to
+// see. The goroutine that reads lines adds messages, and the goroutine that shows events
+// removes them.
 type marks struct {
 	mu   sync.Mutex
 	on   bool
@@ -44,8 +44,8 @@ func (c *chat) private(to int64, whom, text string) outgoing {
 	return m
 }
 
-// delivered returns the line for a mark. It returns nothing for a mark for which this
-// terminal does not wait, because other clients may invent marks.
+// delivered returns the line for a mark. For a mark that this terminal does not expect, it
+// returns nothing, because other clients may invent marks.
 func (c *chat) delivered(d client.Delivered) string {
 	c.marks.mu.Lock()
 	defer c.marks.mu.Unlock()

@@ -12,8 +12,8 @@ const passwordCommand = ":password"
 // deleteCommand is the command that deletes the account. The account's name follows it.
 const deleteCommand = ":delete-account"
 
-// secretPrompts are the prompts for the lines after passwordCommand. deletePrompts are
-// those for the line after deleteCommand.
+// secretPrompts are the prompts for the lines after passwordCommand. deletePrompts are the
+// prompts for the line after deleteCommand.
 var (
 	secretPrompts = []string{"old password: ", "new password: ", "new password again: "}
 	deletePrompts = []string{"password (empty if you have none): "}

@@ -14,8 +14,8 @@ import (
 	"github.com/cim-go/cim/client/cim/chat/line"
 )
 
-// screen is where lines are read and printed. The method print and the styles may be
-// called concurrently.
+// screen is the place from which lines are read and on which lines are printed. The method
+// print and the styles may be called concurrently.
 type screen interface {
 	readLine() (string, error)
 	readSecret(prompt string) (string, error) // a line that is not echoed
@@ -27,8 +27,8 @@ type screen interface {
 
 const prompt = "> "
 
-// openScreen returns a terminal's screen if both in and out are terminals, and otherwise
-// a plain one.
+// openScreen returns a terminal's screen if both its arguments are terminals. For anything
+// else, it returns a plain screen.
 func openScreen(in io.Reader, out io.Writer) (screen, error) {
 	i, ok := in.(*os.File)
 	o, ok2 := out.(*os.File)
@@ -45,7 +45,7 @@ func openScreen(in io.Reader, out io.Writer) (screen, error) {
 		return nil, fmt.Errorf("prepare terminal: %w", err)
 	}
 	size := func() (width, height int) {
-		width, height, _ = term.GetSize(int(o.Fd())) // costs one system call, so no signal has to report a new size
+		width, height, _ = term.GetSize(int(o.Fd())) // this costs one system call, so the editor needs no signal that reports a new size
 		return width, height
 	}
 	return &terminal{
@@ -86,7 +86,7 @@ func (p *plain) readLine() (string, error) {
 	}
 }
 
-// readSecret reads a line. It need not turn an echo off, because pipes and files have
+// readSecret reads a line. It does not turn an echo off, because pipes and files have
 // none.
 func (p *plain) readSecret(prompt string) (string, error) {
 	p.print(prompt)

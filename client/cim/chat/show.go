@@ -68,8 +68,9 @@ func (c *chat) who(ctx context.Context, m client.Message) string {
 	}
 }
 
-// happening returns the line for an event. It returns nothing for an event that is not
-// shown, such as the end of the client, which the caller of Run reports.
+// happening returns the line for an event, or nothing for an event that the terminal does
+// not show. Such an event is the end of the client, because the caller of Run reports that
+// end.
 func happening(e client.Event) string {
 	switch e := e.(type) {
 	case client.Connected:
@@ -90,7 +91,7 @@ func retrying(e client.Disconnected) string {
 	return fmt.Sprintf("no connection (%s), trying again in %s", reason(e.Err), e.RetryIn.Round(100*time.Millisecond))
 }
 
-// reason returns in few words why something failed.
+// reason returns the cause of a failure in a few words.
 func reason(err error) string {
 	var code *proto.Error
 	switch {
@@ -103,8 +104,8 @@ func reason(err error) string {
 	}
 }
 
-// notSent returns the text that says that a message was not sent, and what the user can
-// do.
+// notSent returns a text for a message that was not sent. The text gives the reason and
+// tells the user what to do.
 func (c *chat) notSent(m outgoing, err error) string {
 	var code *proto.Error
 	what := "! not sent to " + m.whom + ": "

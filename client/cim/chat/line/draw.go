@@ -16,9 +16,9 @@ type layout struct {
 	column int    // of the cursor
 }
 
-// lay cuts the prompt and the text into rows of at most width columns. A grapheme
-// cluster that does not fit goes to the next row. So does the cursor if it stands behind a
-// full row.
+// lay cuts the prompt and the text into rows of at most width columns. A grapheme cluster
+// that does not fit goes to the next row. If the cursor stands behind a full row, it goes
+// to the next row, too.
 func lay(prompt string, t text, width int) layout {
 	var l layout
 	var row strings.Builder
@@ -53,8 +53,8 @@ func lay(prompt string, t text, width int) layout {
 	return l
 }
 
-// window returns which rows to draw. If the screen has fewer rows than the line, these
-// are the rows around the cursor.
+// window returns the range of rows to draw. If the screen has fewer rows than the line,
+// these are the rows around the cursor.
 func (l layout) window(height int) (from, to int) {
 	if len(l.rows) <= height {
 		return 0, len(l.rows)
@@ -70,9 +70,10 @@ const (
 	clearAll   = "\x1b[2J\x1b[H"
 )
 
-// draw returns the text that draws rows of the layout. The first has the index from, and
-// to is the index after the last. The cursor must be in the first column of the first
-// row. After that, it is where the layout has it.
+// draw returns the text that draws rows of the layout. The parameter from is the index of
+// the first row, and to is the index after the last one. Before the drawing, the cursor
+// must be in the first column of the first row. Afterwards, it is at its place in the
+// layout.
 func (l layout) draw(from, to int) string {
 	var b strings.Builder
 	b.WriteString(clearBelow + wrapOff)

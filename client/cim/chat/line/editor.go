@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// maxLine bounds a line in bytes. No message is nearly as long. Characters above the
+	// maxLine bounds a line in bytes. Every message is much shorter. Characters above the
 	// bound are dropped.
 	maxLine = 256 << 10
 	// maxHistory is how many lines the key Up can go back.
@@ -41,7 +41,7 @@ type Editor struct {
 }
 
 // New returns an editor. The function size returns the columns and rows of the terminal,
-// or zero if it does not know them. It is called before something is drawn.
+// or zero if it does not know them. The editor calls it before it draws.
 func New(in io.Reader, out io.Writer, prompt string, size func() (width, height int)) *Editor {
 	return &Editor{in: in, out: out, prompt: prompt, size: size, width: 80, height: 24}
 }
@@ -88,7 +88,8 @@ func (e *Editor) ask(prompt string, secret bool) (before string) {
 	return before
 }
 
-// shown returns the part of the line that may be shown, which is nothing of a secret.
+// shown returns the part of the line that may be shown. For a secret, it returns an empty
+// text.
 func (e *Editor) shown() text {
 	if e.secret {
 		return text{}
@@ -96,7 +97,7 @@ func (e *Editor) shown() text {
 	return e.text
 }
 
-// understand carries out the keys that were read, and then draws once.
+// understand carries out the keys that were read, and then draws the line once.
 func (e *Editor) understand() (line string, done bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -134,8 +135,8 @@ func (e *Editor) understand() (line string, done bool, err error) {
 	return "", false, nil
 }
 
-// characters returns all characters at the beginning of the unread bytes, so that they
-// are inserted at once.
+// characters returns all characters at the beginning of the unread bytes, so that the
+// editor inserts them in one step.
 func (e *Editor) characters(s string, size int) (string, int) {
 	var b strings.Builder
 	b.WriteString(s)
@@ -173,8 +174,8 @@ var commands = map[key]func(e *Editor, t *text){
 	pasteEnd:         func(e *Editor, _ *text) { e.pasting = false },
 }
 
-// obey does what the key k means. The parameter s is the text to insert, if k is
-// character. It is dropped if the line would become longer than maxLine.
+// obey carries out the key k. If k is the key character, the parameter s is the text to
+// insert. That text is dropped if the line would become longer than maxLine.
 func (e *Editor) obey(k key, s string) {
 	if k == character {
 		if len(e.text.s)+len(s) <= maxLine {
@@ -229,8 +230,8 @@ func (e *Editor) Print(s string) error {
 	return e.show(e.erased() + s + e.redrawn())
 }
 
-// fit adapts to a new size of the terminal. Terminals wrap what they show to the new
-// width, so a row that was wider now takes several rows.
+// fit adapts to a new size of the terminal. Terminals wrap the rows on the screen to the
+// new width. So a row that was wider now takes several rows.
 func (e *Editor) fit() {
 	width, height := e.size()
 	if width <= 0 || height <= 0 {

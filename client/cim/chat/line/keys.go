@@ -2,7 +2,7 @@ package line
 
 import "unicode/utf8"
 
-// key is a function key, or else a character to insert.
+// key is a function key, or stands for a character to insert.
 type key int
 
 const (
@@ -39,8 +39,8 @@ var controls = map[byte]key{
 	21: deleteToStart, 23: deleteWordBefore, 127: backspace,
 }
 
-// sequences has the keys by the bytes that follow the escape. It has the sequences of
-// xterm, rxvt, the Linux console and tmux.
+// sequences has the keys by the bytes that follow the escape character. Its sequences are
+// those of xterm, rxvt, the Linux console and tmux.
 var sequences = map[string]key{
 	"[A": up, "[B": down, "[C": right, "[D": left, "[H": home, "[F": end,
 	"OA": up, "OB": down, "OC": right, "OD": left, "OH": home, "OF": end,
@@ -52,8 +52,8 @@ var sequences = map[string]key{
 }
 
 // next returns the first key in b, which was read from the terminal. The result size is
-// how many bytes the key has, or zero if more bytes are needed to know it. The result s
-// is the character to insert.
+// how many bytes the key has. It is zero if the key is not complete without more bytes.
+// The result s is the character to insert.
 func next(b []byte, pasting bool) (k key, s string, size int) {
 	switch {
 	case len(b) == 0:

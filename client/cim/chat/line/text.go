@@ -15,7 +15,7 @@ type text struct {
 	cursor int
 }
 
-// starts returns where the clusters of s begin, and its length.
+// starts returns the offsets at which the clusters of s begin, and then the length of s.
 func starts(s string) []int {
 	list := []int{0}
 	for at, g := 0, displaywidth.StringGraphemes(s); g.Next(); {
@@ -47,9 +47,9 @@ func (t *text) after(at int) int {
 	return len(t.s)
 }
 
-// insert puts s at the cursor, and the cursor behind s. An accent becomes part of the
-// cluster before it. If there is no cluster before it, it is left out, because a terminal
-// would not show it, or show it in the prompt.
+// insert puts s at the cursor, and moves the cursor behind s. An accent becomes part of
+// the cluster before it. An accent without a cluster before it is left out. A terminal
+// would not show it, or would show it in the prompt.
 func (t *text) insert(s string) {
 	if t.cursor == 0 {
 		for s != "" {
@@ -68,7 +68,7 @@ func (t *text) insert(s string) {
 	t.cursor = t.after(end - 1)
 }
 
-// cut removes the text between two places, and puts the cursor there.
+// cut removes the text between two places, and puts the cursor at the gap.
 func (t *text) cut(from, to int) {
 	t.s = t.s[:from] + t.s[to:]
 	t.cursor = from
@@ -79,7 +79,7 @@ func (t *text) cut(from, to int) {
 
 func (t *text) set(s string) { t.s, t.cursor = s, len(s) }
 
-// wordBefore returns where the word in front of the cursor begins.
+// wordBefore returns the offset at which the word in front of the cursor begins.
 func (t *text) wordBefore() int {
 	s := strings.TrimRightFunc(t.s[:t.cursor], unicode.IsSpace)
 	at := strings.LastIndexFunc(s, unicode.IsSpace)
@@ -90,7 +90,7 @@ func (t *text) wordBefore() int {
 	return t.after(at + size - 1)
 }
 
-// wordAfter returns where the word behind the cursor ends.
+// wordAfter returns the offset at which the word behind the cursor ends.
 func (t *text) wordAfter() int {
 	rest := t.s[t.cursor:]
 	begin := len(rest) - len(strings.TrimLeftFunc(rest, unicode.IsSpace))

@@ -56,7 +56,8 @@ func (r Response) write(w http.ResponseWriter) {
 	_, _ = w.Write(r.Body) // the client is gone, so nobody would get the error
 }
 
-// fail answers with a status and nothing that the function said, as real front ends do.
+// fail answers with a status alone. Like a real front end, it passes on nothing that the
+// function reported.
 func fail(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

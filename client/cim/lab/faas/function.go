@@ -33,8 +33,8 @@ const (
 	maxPayload = 6 << 20
 	// initTime is how long an instance may take until it asks for its first event.
 	initTime = 10 * time.Second
-	// If an instance is to die in the middle of its work, it dies within midWork of its
-	// event. By then it may or may not have called the store.
+	// midWork is for an instance that must die in the middle of its work. It dies at most
+	// midWork after its event began. It may or may not have called the store before.
 	midWork = 4 * time.Millisecond
 )
 
@@ -47,9 +47,9 @@ type Config struct {
 	Most    int           // the largest number of instances; zero: 20
 	Timeout time.Duration // of an invocation; zero: 10 s
 
-	// Every KillEvery-th invocation kills its instance. The first time it does so after
-	// the invocation, while the instance is frozen. The next time it does so during the
-	// invocation, and so on in turn. Zero: never.
+	// Every KillEvery-th invocation kills its instance. The first such invocation kills it
+	// after its end, while the instance is frozen. The next one kills it in the middle of
+	// its work, and so on in turn. Zero: never.
 	KillEvery int
 }
 
@@ -59,7 +59,7 @@ type Function struct {
 	rest sync.WaitGroup // counts invocations until their instances are frozen again
 
 	mu        sync.Mutex
-	idle      []*instance // frozen; the one that worked last is used first
+	idle      []*instance // frozen instances; the one that worked last is used first
 	all       map[*instance]bool
 	starting  int
 	killEvery int // zero after Spare
@@ -130,7 +130,7 @@ func (f *Function) begin() bool {
 	return true
 }
 
-// death says whether and when an invocation kills its instance.
+// death is one of the times at which an invocation may kill its instance.
 type death int
 
 const (
@@ -182,7 +182,7 @@ func (f *Function) take() (*instance, death, error) {
 	return i, death, err
 }
 
-// count counts the answer to an event, if there was one.
+// count counts the answer to an event, if an answer came.
 func (f *Function) count(i *instance, took time.Duration, failed error) {
 	if failed != nil {
 		return
@@ -203,8 +203,8 @@ func (f *Function) Spare() {
 	f.killEvery = 0
 }
 
-// put waits until an instance asks for the next event, and then freezes it. If that
-// fails, or the instance is to die, put ends the instance.
+// put waits until an instance asks for the next event, and then freezes it. If that fails,
+// or if the instance must die, put ends the instance.
 func (f *Function) put(i *instance, failed error, death death) {
 	if failed == nil || errors.As(failed, new(*Error)) { // after an error that the program reported itself, the instance continues
 		failed = i.freeze()
@@ -246,6 +246,6 @@ func (f *Function) Close() {
 	clear(f.all)
 }
 
-// soon returns how long after its event an instance dies, if it is to die in the middle
-// of its work.
+// soon returns how long after its event an instance dies that must die in the middle of
+// its work.
 func soon() time.Duration { return rand.N(midWork) }

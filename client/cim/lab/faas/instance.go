@@ -26,7 +26,7 @@ type instance struct {
 }
 
 // start starts the program and returns when it asks for its first event. The program is
-// not frozen yet, because there is an event for it.
+// not frozen yet, because an event already waits for it.
 func start(c Config) (*instance, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -46,7 +46,7 @@ func start(c Config) (*instance, error) {
 		return nil, fmt.Errorf("start instance: %w", err)
 	}
 	go func() {
-		_ = i.cmd.Wait() // its status does not matter, only that it has ended
+		_ = i.cmd.Wait() // the status of the process does not matter, only its end
 		close(i.done)
 	}()
 	if err := i.awaitRest(initTime); err != nil {

@@ -30,13 +30,13 @@ type outcome struct {
 // its answers.
 type runtimeAPI struct {
 	mux        *http.ServeMux
-	events     chan *event   // taken when the program asks
+	events     chan *event   // an event is taken from it when the program asks for one
 	resting    chan struct{} // cap 1: the program has asked and waits
 	failedInit chan error    // cap 1
 
 	mu      sync.Mutex
 	handed  int
-	current *event // the event that the instance has and has not answered; nil: there is none
+	current *event // the event that the instance got and has not answered; nil: there is none
 }
 
 func newRuntimeAPI() *runtimeAPI {
@@ -56,7 +56,7 @@ func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.S
 func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	select {
 	case a.resting <- struct{}{}:
-	default: // the program has asked before, gave up, and asks again
+	default: // the program asked before, stopped waiting, and asks again
 	}
 	select {
 	case e := <-a.events:

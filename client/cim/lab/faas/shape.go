@@ -204,8 +204,8 @@ func rawQuery(r *http.Request) map[string][]string {
 	return m
 }
 
-// encoded returns the body as the front ends put it into JSON: as text if its content
-// type is one of those that they treat as text.
+// encoded returns the body in the form in which the front ends put it into JSON. That is
+// text if the body has a content type that they treat as text.
 func encoded(header http.Header, body []byte) (text string, isBase64 bool) {
 	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type")) // without a content type, kind is empty and the body is no text
 	texts := []string{"application/json", "application/javascript", "application/xml"}

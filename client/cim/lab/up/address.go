@@ -2,10 +2,10 @@ package up
 
 import "github.com/cim-go/cim/proto/ports"
 
-// address returns a loopback address on which no program listens, and which no other
-// process of the cluster has. The parameter known is a well-known port. If Config.Fixed
-// is set and that port is free, address uses it. Another program may still take the
-// address before the process listens on it.
+// address returns a loopback address on which no program listens. No other process of the
+// cluster has this address. The parameter known is a well-known port. If Config.Fixed is
+// set and that port is free, address uses it. Another program may still take the address
+// before the process listens on it.
 func (c *Cluster) address(known int) string {
 	if at := ports.At(known); c.config.Fixed && c.take(at) {
 		return at
@@ -15,7 +15,7 @@ func (c *Cluster) address(known int) string {
 			return address
 		}
 	}
-	return ports.At(known) // the program will report what is wrong
+	return ports.At(known) // the program itself will report the error
 }
 
 // tries is how many ports are tried. The cluster itself may have taken some of them

@@ -10,8 +10,8 @@ import (
 // ErrNoClock is returned for a process that uses the machine's clock, see Config.Clocks.
 var ErrNoClock = errors.New("the clock cannot be set")
 
-// SetClock makes the wall clock of a node or route wrong by offset from now on, also
-// after a restart.
+// SetClock makes the wall clock of a node or route wrong by the given offset. The clock
+// stays wrong after a restart.
 func (p *Process) SetClock(offset time.Duration) error {
 	if p.clock == "" {
 		return fmt.Errorf("%s: %w", p.Name, ErrNoClock)

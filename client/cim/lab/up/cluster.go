@@ -25,7 +25,7 @@ type Cluster struct {
 	dir      string
 	store    string            // URL, with the password
 	password string            // of the store; empty: none
-	redis    *redistest.Server // nil unless Start has started it, as are the next two
+	redis    *redistest.Server // nil unless Start has started it; the same is true of the next two fields
 	sentinel *redistest.Sentinel
 	cluster  *redistest.Cluster
 	clock    *redistest.Clock   // nil without Config.Clock
@@ -45,7 +45,7 @@ type Cluster struct {
 	mu         sync.Mutex
 	nodes      []*Node
 	routes     []*Process
-	made       int             // how many nodes were started so far, because no name is used twice
+	made       int             // how many nodes were started so far; it makes each name new
 	given      map[string]bool // addresses that are taken, even if the program does not listen yet
 	identified map[string]bool // ids of processes whose identity file was made
 }
@@ -100,8 +100,8 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := c.startZooKeeper(ctx); err != nil {
 		return err
 	}
-	// The addresses of routes and nodes are chosen before any of them runs, so that each
-	// can be started with the addresses of the others.
+	// The addresses of routes and nodes are chosen before any of them runs. So each can be
+	// started with the addresses of the others.
 	for i := range c.config.Routes {
 		if err := c.addRoute(c.address(8083 + 10*i)); err != nil {
 			return err
@@ -165,8 +165,8 @@ func (c *Cluster) startZooKeeper(ctx context.Context) error {
 	return nil
 }
 
-// startNodes starts the nodes together, each with all others as seeds; the first one may
-// be ready alone.
+// startNodes starts the nodes together, each with all others as seeds. The first one may
+// be ready before the others.
 func (c *Cluster) startNodes() error {
 	nodes := make([]*Node, c.config.Nodes)
 	for i := range nodes {
@@ -294,8 +294,8 @@ func (c *Cluster) Dir() string { return c.dir }
 // stopGrace is how long a program may take to stop before it is killed.
 const stopGrace = 12 * time.Second
 
-// Stop ends everything that Start started, nodes first, so that they can report to the
-// route which sessions have ended. The error names the programs that ended with another
+// Stop ends everything that Start started. The nodes come first, so that they can report
+// the ended sessions to the route. The error names the programs that ended with another
 // status than 0.
 func (c *Cluster) Stop() error {
 	var nodes []*Process

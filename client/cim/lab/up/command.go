@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// nodeCommand returns a node's command line. A node needs nothing else, so a killed node
-// is restarted by the same command line. The seeds are gossip addresses of other nodes.
+// nodeCommand returns a node's command line. A node needs nothing else, so the same
+// command line restarts a killed node. The seeds are gossip addresses of other nodes.
 func (c *Cluster) nodeCommand(node *Node, seeds, flags []string) []string {
 	args := []string{
 		"-id", node.ID, "-listen", node.Client, "-http", node.HTTP, "-gossip", node.Gossip, "-auth", c.config.Auth,
@@ -60,7 +60,7 @@ func (c *Cluster) routeCommand(address string) []string {
 func (c *Cluster) storeFlags() []string {
 	flags := c.StoreFlags()
 	if c.config.Route == RouteLambda && c.config.Auth == "open" {
-		flags = append(flags, "-limits", "off") // otherwise a function would limit the users, because it does not know that it is on their machine
+		flags = append(flags, "-limits", "off") // without this flag, a function would limit the users, because it does not know that it runs on their machine
 	}
 	flags = append(flags, c.config.RouteFlags...)
 	if c.config.Redis == "embedded" {

@@ -12,12 +12,12 @@ import (
 // Config says what to run. The zero Config is three nodes on an embedded store.
 type Config struct {
 	Nodes int // zero: 3
-	// Redis is the store. "embedded" (default) runs it in the process that calls Start.
-	// "spawn" is a redis-server that keeps nothing. "persist" is a redis-server that
-	// syncs before it answers, so it can be killed and started again. "sentinel" is a
-	// primary with two replicas and three Sentinels. "cluster" is a Redis Cluster of
-	// three masters with a replica each. Any other value is the URL of a store that
-	// runs already.
+	// Redis is the store. "embedded" (default) is a store in the process that calls Start.
+	// "spawn" is a redis-server that keeps nothing. "persist" is a redis-server that syncs
+	// its file before it answers, so it can be killed and started again. "sentinel" is a
+	// primary with two replicas and three Sentinels. "cluster" is a Redis Cluster of three
+	// masters with a replica each. Any other value is the URL of a store that runs
+	// already.
 	Redis  string
 	Clock  bool   // the store of "persist" gets a clock that can be set
 	Clocks bool   // nodes and routes have clocks that can be set, see Process.SetClock
@@ -30,16 +30,16 @@ type Config struct {
 	// routes then, and Routes and Route are ignored.
 	WithRoute bool
 
-	// CA signs the certificates of all processes, which then accept only TLS. They also
-	// have a cluster key, so that gossip is encrypted, too. A store that Start starts
-	// accepts only TLS, too, and requires certificates from its clients. The embedded
-	// store is plain. nil: nothing speaks TLS.
+	// CA signs the certificates of all processes, which then accept only TLS. The
+	// processes also have a cluster key, so that gossip is encrypted, too. A store that
+	// Start starts also accepts only TLS, and requires certificates from its clients. The
+	// embedded store is plain. nil: nothing speaks TLS.
 	CA *localca.CA
 	// Plain are hops that do not speak TLS although there is a CA. Zero: none.
 	Plain Hops
 
 	// Keys gives each process a key and a certificate of its own. The cluster also has a
-	// cluster key, but that alone does not prove who a process is.
+	// cluster key, but that key alone does not prove which process a caller is.
 	Keys bool
 
 	// Front starts a proxy in front of the route at an address, as a load balancer would
@@ -50,17 +50,18 @@ type Config struct {
 	// Program is the beginning of each command line. A program's name ("server", "route")
 	// and its flags follow. nil: the present binary.
 	Program []string
-	// Fixed makes processes use the well-known ports if they are free. Otherwise the
-	// system chooses all ports, as tests need it.
+	// Fixed makes processes use the well-known ports if these are free. If Fixed is false,
+	// the operating system chooses all ports, which suits tests.
 	Fixed bool
 	// ServerFlags and RouteFlags are added to the flags of every node and of every
 	// program that serves a route.
 	ServerFlags, RouteFlags []string
 }
 
-// Values of Config.Route. Lambda instances stand behind an HTTP front end at each route's
-// address. They start on demand and are frozen between requests. Some of them are killed.
-// This works only if Signals is true. Such a cluster has a cluster key.
+// Values of Config.Route. With RouteLambda, each route's address has an HTTP front end,
+// behind which instances of a function run. The instances start on demand and are frozen
+// between requests. Some of them are killed. This works only if Signals is true. Such a
+// cluster has a cluster key.
 const (
 	RouteServer = "server"
 	RouteLambda = "lambda"

@@ -1,5 +1,6 @@
-// Package up runs a whole cluster on one machine: a store, nodes, routes, and ZooKeeper
-// if the configuration says so. Each is a process of its own, so that a test can kill it.
+// Package up runs a whole cluster on one machine. It has a store, nodes and routes, and
+// also ZooKeeper if the configuration names it. Each is a process of its own, so that a
+// test can kill it.
 //
 // `cim up` and the tests of the whole system use it. The programs run from the binary that
 // calls Start (`cim server`, `cim route`), so nothing has to be built or installed beside

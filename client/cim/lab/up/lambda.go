@@ -13,7 +13,7 @@ import (
 	"github.com/cim-go/cim/client/cim/lab/faas"
 )
 
-// One of killEvery invocations ends its instance, so that a demonstration sees a few such
+// One of killEvery invocations ends its instance, so that a demonstration has a few such
 // ends.
 const killEvery = 40
 

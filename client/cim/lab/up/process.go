@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Process is a program that Start or AddNode started, and that may be started
-// again. It can be killed, paused and stopped from any goroutine.
+// Process is a program that Start or AddNode started, and that may be started again. Any
+// goroutine may kill, pause and stop it.
 type Process struct {
 	Name string // node-1, route
 	URL  string // base URL for /healthz and /readyz
@@ -26,7 +26,7 @@ type Process struct {
 	http  *http.Client // client for calls of the process; nil: the variable probes
 	clock string       // path of the file with the error of its clock; empty: it uses the machine's clock
 
-	life atomic.Pointer[life] // the present life; if the process does not run, the last one
+	life atomic.Pointer[life] // the present life; if the process does not run, the latest one
 }
 
 // life is the process from one start to its end.
@@ -114,10 +114,10 @@ func (p *Process) signal(what string, send func(*os.Process) error) error {
 	return nil
 }
 
-// Stop asks the process to end, waits, and kills it if it takes longer than grace.
-// Without Signals it kills the process at once. If the process ends with a status other
-// than 0, the error says how it failed. A program with the race detector does that after
-// a race. Stop returns nil for a process that had ended before (see Err).
+// Stop asks the process to end, waits, and kills it if it takes longer than grace. Without
+// Signals it kills the process at once. If the process ends with a status other than 0,
+// the error describes the failure. A program with the race detector ends with such a
+// status after a race. Stop returns nil for a process that had ended before (see Err).
 func (p *Process) Stop(grace time.Duration) error {
 	l := p.life.Load()
 	_ = resume(l.process)                         // a paused process does not get the next signal
@@ -154,7 +154,8 @@ func (p *Process) HTTP() *http.Client {
 // probes is the client for processes without TLS.
 var probes = &http.Client{Timeout: probeTime}
 
-// WaitReady blocks until the process says that it is ready, ends, or ctx does.
+// WaitReady blocks until the process reports that it is ready, until it ends, or until ctx
+// ends.
 func (p *Process) WaitReady(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -164,7 +165,7 @@ func (p *Process) WaitReady(ctx context.Context) error {
 		if why != "" {
 			reason = why
 		}
-		if ok && p.Running() { // otherwise another program may have answered at that address
+		if ok && p.Running() { // if the process does not run, another program may have answered at its address
 			return nil
 		}
 		select {
@@ -191,7 +192,7 @@ func (p *Process) ready(ctx context.Context) (why string, ok bool) {
 		return "", true
 	}
 	line := make([]byte, 200)
-	n, _ := answer.Body.Read(line) // without the reason, the error is only less clear
+	n, _ := answer.Body.Read(line) // if reading fails, the error lacks the reason, and is only less clear
 	return strings.TrimSpace(string(line[:n])), false
 }
 
@@ -205,8 +206,8 @@ func (p *Process) lastLine() string {
 	return lines[len(lines)-1]
 }
 
-// tailSize is how many bytes of a log an error has. If the log has a report of a race or
-// a crash, the error has that many bytes from the beginning of the report.
+// tailSize is how many bytes of a log an error shows. If the log has a report of a race or
+// a crash, these are bytes from the beginning of the report.
 const tailSize = 8 << 10
 
 // tail returns the end of the log, or the first report of a race or a crash in it.

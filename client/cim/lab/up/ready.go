@@ -32,7 +32,7 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 }
 
 // waitServing blocks until the route knows n members that serve. At first the route may
-// know fewer, because it got its list from a node that did not know all of them.
+// know fewer members, because it got its list from a node that did not know all of them.
 func waitServing(ctx context.Context, client *http.Client, route string, n int) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

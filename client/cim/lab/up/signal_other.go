@@ -4,7 +4,7 @@ package up
 
 import "os"
 
-// Signals says whether this system can pause processes, and ask them to end.
+// Signals tells whether this system can pause processes, and ask them to end.
 const Signals = false
 
 func pause(*os.Process) error { return ErrNoPause }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Signals says whether this system can pause processes, and ask them to end.
+// Signals tells whether this system can pause processes, and ask them to end.
 const Signals = true
 
 func pause(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }

@@ -13,9 +13,9 @@ import (
 	"github.com/cim-go/cim/routefn/record/redistest"
 )
 
-// startStore starts the store of Config.Redis, or takes the URL of one that runs
+// startStore starts the store of Config.Redis, or takes the URL of a store that runs
 // already. A store that it starts has a random password. Processes that serve a route need
-// its address, and a file with its password.
+// the store's address, and a file with its password.
 func (c *Cluster) startStore(ctx context.Context) error {
 	c.password = rand.Text()
 	switch c.config.Redis {
@@ -95,7 +95,7 @@ func (c *Cluster) startServer(ctx context.Context) error {
 	if c.config.Redis == "persist" {
 		config.Persist = true
 		// By default, a write to a slow disk may be delayed by two seconds. Data that the
-		// server acknowledged meanwhile would not survive a kill.
+		// server acknowledged during the delay would not survive a kill.
 		config.Args = []string{"--appendfsync", "always"}
 		if err := c.makeClock(ctx); err != nil {
 			return err
@@ -146,8 +146,8 @@ func (c *Cluster) Sentinel() *redistest.Sentinel { return c.sentinel }
 // RedisCluster returns the Redis Cluster that Start spawned, or nil.
 func (c *Cluster) RedisCluster() *redistest.Cluster { return c.cluster }
 
-// Primaries returns the servers of the store that take writes. If Start has not started
-// the store, there are none. While it is not known which servers these are, Primaries
+// Primaries returns the servers of the store that accept writes. If Start has not started
+// the store, it returns none. While it is not known which servers accept writes, it
 // returns an error.
 func (c *Cluster) Primaries(ctx context.Context) ([]*redistest.Server, error) {
 	switch {
@@ -162,8 +162,8 @@ func (c *Cluster) Primaries(ctx context.Context) ([]*redistest.Server, error) {
 	return nil, nil
 }
 
-// StoresEnded returns the addresses of those servers of the store that Start has started
-// and that do not run any more.
+// StoresEnded returns the addresses of the store's servers that Start has started and that
+// have ended.
 func (c *Cluster) StoresEnded() []string {
 	var servers []*redistest.Server
 	switch {

@@ -78,9 +78,10 @@ func (c *Cluster) seed(address string) string {
 	return address
 }
 
-// tlsFlags returns the flags of a process that speaks TLS and calls others. The parameter
-// trust is the name of the flag for the authority of these others. The port for clients
-// speaks TLS if one of the hops served does.
+// tlsFlags returns the flags of a process that speaks TLS and calls other processes. The
+// parameter trust is the name of the flag for the authority of the other processes. The
+// parameter served has the hops of the port for clients. That port speaks TLS if one of
+// these hops does.
 func (c *Cluster) tlsFlags(trust string, served Hops) (flags []string) {
 	if c.secure(served) {
 		flags = append(flags, "-tls-cert", c.tls.cert, "-tls-key", c.tls.key)
