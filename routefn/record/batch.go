@@ -26,7 +26,7 @@ type batch struct {
 	op     *op.Op
 	inbox  occupancy // what the answer says about the inbox
 
-	guarded bool  // its inbox has a guard, as far as this Store knows: see guard.go
+	guarded bool  // the inbox has a guard, as far as this Store knows: see guard.go
 	redone  int64 // the field redone of the log's hash, in ms: see unite
 }
 
@@ -52,10 +52,11 @@ func batchesOf(drafts []*draft, which int) []*batch {
 	return batches
 }
 
-// The method store appends the batches, in their order on one server, and trims logs
-// that have grown. A batch becomes a plain transaction if there is nothing to search
-// for and no membership to check. That takes the store half the time of a script. The
-// ops in the parameter ahead are sent before them, and those in more behind them.
+// The method store appends the batches, in their order on one server, and trims logs that
+// have grown. A batch becomes a plain transaction if there is nothing to search for and
+// no membership to check. That takes the store half the time of a script. The parameter
+// ahead has ops to send before the batches. The parameter more has ops to send after
+// them.
 func (s *Store) store(ctx context.Context, ahead []*op.Op, batches []*batch, more ...*op.Op) {
 	ops := make([]*op.Op, 0, len(ahead)+len(batches)+len(more))
 	ops = append(ops, ahead...)
@@ -131,9 +132,9 @@ func (b *batch) missing() bool {
 	return op.Integer(b.op.Reply[0]) == 0
 }
 
-// transaction returns the op that appends to the list if the list exists. It uses
-// MULTI, because two entries could get the same number if a trim came between the
-// append and the reading of base.
+// transaction returns the op that appends to the list if the list exists. The op uses
+// MULTI. Otherwise a trim could come between the append and the reading of base, and two
+// entries could get the same number.
 func (b *batch) transaction() *op.Op {
 	var o *op.Op
 	if len(b.drafts) == 1 {
@@ -152,8 +153,8 @@ func (b *batch) transaction() *op.Op {
 	return o
 }
 
-// lone has transactions that append one entry, as most do, and that were answered. So a
-// message needs no new commands.
+// lone has answered transactions that append one entry, as most do. They are used again,
+// so a message needs no new commands.
 var lone = sync.Pool{New: func() any { return newTransaction(1) }}
 
 // newTransaction returns the op of the method transaction, without keys and entries.
@@ -163,7 +164,7 @@ func newTransaction(entries int) *op.Op {
 	return op.Write("", push, []any{"lindex", "", -1 - entries}, []any{"hmget", "", "epoch", "base", "", "read", "guard", "redone"})
 }
 
-// recycle gives the op of a settled batch back.
+// recycle puts the op of a settled batch into lone.
 func (b *batch) recycle() {
 	if o := b.op; o.Script == nil && o.Err == nil && len(b.drafts) == 1 {
 		b.op, o.Reply = nil, nil
@@ -171,8 +172,8 @@ func (b *batch) recycle() {
 	}
 }
 
-// scripted reports whether the batch needs append.lua, because a plain transaction does
-// not do.
+// scripted reports whether the batch needs append.lua, because a plain transaction is not
+// enough.
 func (b *batch) scripted() bool { return b.again || b.tight || b.guarded || b.log.User == 0 }
 
 // appending returns the op that appends the batch by append.lua. The script first
@@ -267,8 +268,8 @@ func (b *batch) settleTransaction() error {
 	return nil
 }
 
-// refusedRole is what append.lua answers for an entry if the role of its sender does not
-// allow to write.
+// refusedRole is append.lua's answer for an entry if the sender's role does not allow to
+// write.
 const refusedRole = "role"
 
 // shortened is what append.lua answers for an entry that may have been removed from the

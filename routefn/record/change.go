@@ -67,9 +67,9 @@ func (c Change) check() error {
 	return op.CheckNames(c.Name)
 }
 
-// permitted returns those indices of todo whose changes may be tried. The others get an
-// error in answers. So a change that is refused writes no intent. Roles may change before
-// a permitted change is carried out. Therefore finish checks them again.
+// permitted returns those indices of todo whose changes may be tried. It puts an error
+// for each other change into answers. So a refused change writes no intent. Roles may
+// change before a permitted change is carried out. Therefore finish checks them again.
 func (s *Store) permitted(ctx context.Context, changes []Change, answers []Changed, todo []int) []int {
 	list := make([]Change, len(todo))
 	for j, i := range todo {
@@ -85,8 +85,8 @@ func (s *Store) permitted(ctx context.Context, changes []Change, answers []Chang
 }
 
 // change carries out the changes whose indices are in todo. If another intent had to be
-// carried out before a change, that change is not tried. The result blocked has its
-// index, and the caller tries the change again.
+// carried out before a change, that change is not tried. The result blocked has the
+// indices of such changes, and the caller tries them again.
 func (s *Store) change(ctx context.Context, changes []Change, answers []Changed, todo []int) (blocked []int) {
 	if len(todo) == 0 {
 		return nil

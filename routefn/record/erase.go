@@ -21,8 +21,9 @@ func (s *Store) Erase(ctx context.Context, j queue.Job) (ending queue.Ending, le
 	return ending, left, done
 }
 
-// leaveAll ends the memberships of a user who is erased. The version is above that of
-// each intent of the user. So an intent that is carried out late changes nothing.
+// leaveAll ends the memberships of a user who is erased. The version is higher than the
+// versions of all intents of the user. So an intent that is carried out late changes
+// nothing.
 func (s *Store) leaveAll(ctx context.Context, e accounts.Erasure, version int64, groups []int64) ([]Changed, error) {
 	intents := make([]intent, len(groups))
 	var after []*op.Op

@@ -31,14 +31,14 @@ var (
 	ErrNoGroup = logref.ErrNoGroup
 	// ErrNotMember is returned if the user does not belong to the group.
 	ErrNotMember = errors.New("not a member of the group")
-	// ErrNotCreator is returned if a user wants to change another user's membership or
-	// role, and their own role in the group does not allow that.
+	// ErrNotCreator is returned if a user wants to change the membership or role of another
+	// user, and has no role in the group that allows it.
 	ErrNotCreator = errors.New("role in the group does not allow it")
 	// ErrBlocked is returned for a message to a user who blocks its sender. Nothing is
 	// stored.
 	ErrBlocked = contacts.ErrBlocked
-	// ErrContactsOnly is returned for a message to a user who takes messages from
-	// contacts only, if its sender is not a contact. Nothing is stored.
+	// ErrContactsOnly is returned for a message if its receiver takes messages from
+	// contacts only, and its sender is not one of them. Nothing is stored.
 	ErrContactsOnly = errors.New("user takes messages from contacts only")
 	// ErrForbidden is returned for a message to a group if its sender is a member whose
 	// role does not allow to write.
@@ -47,14 +47,15 @@ var (
 	ErrTooManyOfficers = errors.New("group has too many admins")
 	// ErrRemoved is returned if a user wants to join a group from which they were removed.
 	ErrRemoved = errors.New("removed from the group")
-	// ErrLeft is returned if another user is added to a group that they left by themselves.
+	// ErrLeft is returned if a user wants to add another one who left the group by
+	// themselves.
 	ErrLeft = errors.New("left the group by themselves")
 	// ErrTooManyGroups is returned if the user belongs to proto.MaxGroups groups
 	// already.
 	ErrTooManyGroups = errors.New("user has too many groups")
 	// ErrNameTaken is returned by Adopt if the id or the name belongs to another account.
-	// Register returns it only while an account of the name is being erased. For any
-	// other account of the name, Register returns that account, and its caller compares
+	// Register returns it only while the account of that name is being erased. If the name
+	// has any other account, Register returns that account. Its caller then compares
 	// credentials.
 	ErrNameTaken = accounts.ErrNameTaken
 	// ErrChanged is returned by SetCredential if the account was changed since it was
@@ -63,7 +64,7 @@ var (
 	// ErrInvalid is returned for an argument that cannot be stored: an invalid id, a
 	// text that is not UTF-8, a name with control characters.
 	ErrInvalid = op.ErrInvalid
-	// ErrIDReused is returned for a message if its sender has used its id for another
+	// ErrIDReused is returned for a message if the sender has used the same id for another
 	// message, with another receiver or another text. The earlier message stays.
 	ErrIDReused = errors.New("id was used for another message")
 	// ErrForgotten is returned for a message that was first sent so long ago that nobody
@@ -73,9 +74,9 @@ var (
 	// nothing, and the same call succeeds later. The error has a method Wait, which
 	// returns how long to wait.
 	ErrLimited = pass.ErrLimited
-	// ErrNewReceivers is returned for a message to a user to whom its sender never
-	// wrote, if the sender's rate of new receivers is used up. It has the method Wait,
-	// as ErrLimited has.
+	// ErrNewReceivers is returned for a message if the sender never wrote to its receiver,
+	// and the sender's rate of new receivers is used up. It has the method Wait, as
+	// ErrLimited has.
 	ErrNewReceivers = errors.New("too many new receivers")
 	// ErrInboxFull is returned for a message if the inbox of its receiver has no place for
 	// it: see limit.Places. The same call may succeed when the receiver has read.
@@ -86,8 +87,8 @@ var (
 	// ErrSuperseded is returned for a session number that is not above the device's
 	// live and closed numbers.
 	ErrSuperseded = errors.New("session number is superseded")
-	// ErrExpired is returned when a session is opened whose number was issued too long
-	// ago, by the store's clock.
+	// ErrExpired is returned when a session is opened, if its number was issued too long
+	// ago by the store's clock.
 	ErrExpired = errors.New("session number has expired")
 	// ErrVoid is returned for a Pass that is no longer valid, because its device was
 	// logged out or the pass has expired by the store's clock.

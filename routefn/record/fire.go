@@ -17,17 +17,19 @@ func (s *Store) Shards(ctx context.Context) (due []int, next time.Duration, err 
 	return s.Due(ctx, queue.Messages)
 }
 
-// Take takes due messages of a shard, in their order. It skips the first skip messages,
-// and takes at most limit. It also takes or renews the lease of the shard for holder. For
-// ten seconds no other holder can take messages of the shard.
+// Take takes due messages of a shard, in their order. The parameter skip is how many of
+// the first messages it skips, and limit is how many it takes at most. It also takes or
+// renews the lease of the shard, for the process that the parameter holder names. For ten
+// seconds no other holder can take messages of the shard.
 //
 // A taken message can no longer be cancelled. Until it is finished, it is taken again by
 // every later call, with the same Time. Append searches for a repetition back to that
 // Time, so it finds the message even much later. Time is by the store's clock, as in all
 // logs, and not by the clock of the shard's own server.
 //
-// Taken messages have Again set. If none is due, Take releases the lease. It returns
-// ErrHeld while another holder has the lease, and further ErrUnavailable or ErrUnknown.
+// Taken messages have Again set. If none is due, Take releases the lease. The error is
+// ErrHeld while another holder has the lease. Further errors are ErrUnavailable and
+// ErrUnknown.
 func (s *Store) Take(ctx context.Context, shard int, holder string, skip, limit int) ([]Delayed, error) {
 	now, err := s.Time(ctx)
 	if err != nil {
@@ -64,8 +66,8 @@ func (s *Store) Finish(ctx context.Context, list []Finishing) []error {
 	return s.later.Finish(ctx, ends)
 }
 
-// newDelayed decodes a delayed message. If encoded cannot be decoded, only the key is
-// set, and Append refuses the message.
+// newDelayed decodes a delayed message. If the parameter encoded is malformed, only the
+// key is set, and Append refuses the message.
 func newDelayed(key string, due, taken int64, encoded string) Delayed {
 	d := Delayed{Due: due, key: key}
 	d.From, d.ID, _ = proto.ParseKey(key)

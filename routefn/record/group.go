@@ -88,10 +88,10 @@ func (g NewGroup) check() error {
 	return op.CheckNames(g.Name)
 }
 
-// id returns the id of the group. If that id belongs to another group, the next try gives
-// another id. An id is computed from the request, so a repetition finds the group without
-// any record of requests. Ids are spread over all numbers, because any user who knows an
-// id may join. The parameter seal is one of the group's seals. the group's seals.
+// id returns the id of the group for one try. If that id belongs to another group, the
+// next try gives another id. An id is computed from the request, so a repetition finds
+// the group without any record of requests. Ids are spread over all numbers, because any
+// user who knows an id may join. The parameter seal is one of the group's seals.
 func (g NewGroup) id(seal string, try int) int64 {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %d%s", g.Creator, g.ID, try, seal))
 	const first = proto.Everyone + 1
@@ -147,9 +147,9 @@ func (s *Store) GroupName(ctx context.Context, group int64) (string, error) {
 	return op.Text(head[1]), nil
 }
 
-// Members returns a page of a group's members, by ascending id: at most limit users,
-// whose ids are above after. It returns ErrNotMember if user is not a member, or
-// ErrNoGroup.
+// Members returns a page of a group's members, by ascending id. The page has the users
+// with ids above the parameter after, and at most as many as limit says. The error is
+// ErrNotMember if the user who asks is not a member, or ErrNoGroup.
 func (s *Store) Members(ctx context.Context, user, group, after int64, limit int) (Members, error) {
 	l := logref.Ref{Group: group}
 	o := op.Read(l.Hash(),

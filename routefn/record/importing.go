@@ -59,9 +59,9 @@ func (s importing) Enter(ctx context.Context, group int64, users []Account) []er
 	return errs
 }
 
-// ImportRole gives a member of a group the role that they have elsewhere, unless they have
-// one here. Nobody becomes the owner of a group that was handed over here. A repetition is
-// harmless. The error is one of GiveRole.
+// ImportRole gives a member of a group the role that they have elsewhere. A member who
+// has a role here keeps that one. Nobody becomes the owner of a group that was handed
+// over here. A repetition is harmless. The errors are those of GiveRole.
 func (s *Store) ImportRole(ctx context.Context, group, user int64, next role.Group) error {
 	err := errRolesChanged
 	for try := 0; try < judgeTries && errors.Is(err, errRolesChanged); try++ {
@@ -104,10 +104,10 @@ type ImportedCursor struct {
 }
 
 // ImportCursor gives a device the cursor that it has elsewhere. It returns false if the
-// device has a cursor here that is not before the imported one. It searches the latest
-// 1,000 entries of the log for the key. The error is ErrInvalid if no entry has the key,
-// or if the user has too many devices. Further errors are ErrNoUser, ErrNotMember,
-// ErrUnavailable and ErrUnknown. A repetition is harmless.
+// device has a cursor here at the same position, or at a later one. It searches the
+// latest 1,000 entries of the log for the key. The error is ErrInvalid if no entry has
+// the key, or if the user has too many devices. Further errors are ErrNoUser,
+// ErrNotMember, ErrUnavailable and ErrUnknown. A repetition is harmless.
 func (s *Store) ImportCursor(ctx context.Context, c ImportedCursor) (bool, error) {
 	given, err := s.importCursor(ctx, c)
 	if err != nil {

@@ -24,7 +24,7 @@ func (s inboxes) Begin(ctx context.Context) (proto.Position, error) {
 }
 
 // KeepStart records where a new user begins in everyone's log. The caller must have read
-// the position before anybody could log in to the account. Otherwise it might leave out
+// the position before anybody could log in to the account. Otherwise the user might miss
 // entries that were written after a login. If KeepStart fails, the user may read the
 // whole log.
 func (s inboxes) KeepStart(ctx context.Context, user int64, at proto.Position) {

@@ -160,8 +160,8 @@ func (s *Store) decideAll(ctx context.Context, intents []intent, answers []Chang
 }
 
 // decide returns the op by which the group's slot decides about the intent (change.lua).
-// If the verdict is that the intent must not be carried out, the op only records that. So
-// no other process carries out the intent later.
+// If the verdict forbids the intent, the op only records that. So no other process
+// carries out the intent later.
 func (s *Store) decide(ctx context.Context, in intent, v verdict) (*op.Op, error) {
 	word, by := in.word(), int64(0)
 	switch {

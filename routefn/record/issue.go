@@ -12,17 +12,16 @@ import (
 )
 
 // IssueNumber issues the next session number for a login of a device. The number is above
-// every number that the user got for any device, and not below the store's clock in ms. A
-// number displaces no session until it is opened, and the caller need not use it.
-// IssueNumber returns ErrNoUser for a user without an account, and ErrVoid if q.Pass is
-// void.
+// all earlier numbers of the user, for any device. It is at least the store's clock in
+// ms. The number displaces no session until it is opened, and the caller need not use it.
+// The error is ErrNoUser for a user without an account, and ErrVoid if q.Pass is void.
 func (s *Store) IssueNumber(ctx context.Context, q Issuing) (Issued, error) {
 	issued, errs := s.IssueNumbers(ctx, []Issuing{q})
 	return issued[0], errs[0]
 }
 
-// args returns the arguments of issue.lua about the login. It leaves out the network if
-// that contains characters that would break a line of the list of logins.
+// args returns the arguments of issue.lua about the login. It leaves out a network with
+// characters that would break a line of the list of logins.
 func (q *Login) args() []any {
 	if q == nil {
 		return []any{false, "", false, loginsKept}

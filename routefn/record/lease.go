@@ -14,19 +14,19 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-// leaseTime is how long a lease lasts. Until then, the group's messages are pushed to the
-// node. Nodes renew their leases within 30 s.
+// leaseTime is how long a lease lasts. Before it ends, the group's messages are pushed to
+// the node. Nodes renew their leases within 30 s.
 const leaseTime = 2 * time.Minute
 
 // EnterNode gives a node a lease of each group, so that the group's messages are pushed
-// to the node for two minutes. It returns the newest position of each group, and which of
-// the given users are members. So each message of the group is either at or before that
-// position, or is pushed to the node.
+// to the node for two minutes. For each group, it returns the newest position and those
+// of the given users who are members. Each message of the group is either at or before
+// that position, or is pushed to the node.
 //
 // If none of the users is a member of the group, the answer is ErrNotMember, and the node
-// gets no lease. So nothing is pushed to a node without members. All users are members of
-// the group of everyone. For a group that the node holds already (Entering.Known),
-// EnterNode does not write, either. It only looks whether the users are members, which
+// gets no lease. So a node without members gets no messages of the group. All users are
+// members of the group of everyone. If the node holds a group already (Entering.Known),
+// EnterNode writes nothing for it. It only looks whether the users are members, which
 // costs Redis 1 us.
 //
 // EnterNode takes one round trip to each server, and one more if users have joined behind
@@ -66,9 +66,9 @@ func (s *Store) EnterNode(ctx context.Context, lease Lease, groups []Entering) [
 // enteredAtOnce is how many groups one script enters. That takes a server 0.3 ms.
 const enteredAtOnce = 64
 
-// enter runs enter.lua on some of the groups, whose indexes are in the parameter which, and
-// puts the results into answers. If all keys are on one server, a script has several groups.
-// The looks are sent with the scripts.
+// enter runs enter.lua on some of the groups, and puts the results into answers. The
+// parameter which has the indexes of these groups. If all keys are on one server, a
+// script has several groups. The looks are sent with the scripts.
 func (s *Store) enter(ctx context.Context, lease Lease, groups []Entering, answers []Entered, which []int, looks ...*op.Op) {
 	most := enteredAtOnce
 	if !s.Topology.Single() {
@@ -110,8 +110,8 @@ func (s *Store) enterMade(ctx context.Context, lease Lease, groups []Entering, a
 	}
 }
 
-// explain adds to each error what the call tried to do. If err is not nil, it becomes the
-// error of all answers.
+// explain adds to each error what the call tried to do. If the parameter err is not nil,
+// it becomes the error of all answers.
 func explain(answers []Entered, lease Lease, groups []Entering, err error) []Entered {
 	for i := range answers {
 		if err != nil {
@@ -127,7 +127,7 @@ func explain(answers []Entered, lease Lease, groups []Entering, err error) []Ent
 func (g Entering) log() logref.Ref { return logref.Ref{Group: g.Group} }
 
 // entering returns an op that runs enter.lua on the server of the group. The method add
-// adds the group, and others.
+// adds this group and other groups to the op.
 func (g Entering) entering(l Lease) *op.Op {
 	return &op.Op{
 		Key: g.log().Hash(), Script: enterScript, Write: true,
@@ -149,8 +149,8 @@ func (g Entering) add(o *op.Op) {
 // first user came, so it was lost.
 var errLost = fmt.Errorf("log of %s was lost: %w", logref.Everyone.Tag(), ErrUnavailable)
 
-// entered reads what o, an answered op that enters groups, has for this group. The
-// parameter k is the index of the group in the op.
+// entered reads the part for this group from the answer of an op that enters groups. The
+// parameter o is that op, and k is the index of the group in it.
 func (g Entering) entered(o *op.Op, k int) Entered {
 	if o.Err != nil {
 		return Entered{Err: o.Err}
@@ -180,8 +180,8 @@ func (g Entering) look() *op.Op {
 	return op.Read(g.log().Hash(), step)
 }
 
-// judge reads o, the answered op of the method look. If the result enough is false, the
-// group must be entered.
+// judge reads the answer of the op that the method look returned. If the result enough is
+// false, the group must be entered.
 func (g Entering) judge(o *op.Op) (e Entered, enough bool) {
 	if o.Err != nil {
 		return Entered{Err: o.Err}, true
@@ -198,9 +198,9 @@ func (g Entering) judge(o *op.Op) (e Entered, enough bool) {
 	if last == 0 {
 		return Entered{Err: ErrNotMember}, true
 	}
-	// A user may have joined behind the position that the node knows. Such a user must
-	// not be shown the entries between that position and their joining. So they need the
-	// present end of the log, which includes the joining.
+	// A user may have joined behind the position that the node knows. Such a user must not
+	// see the entries between that position and the joining. So the node needs the present
+	// end of the log, which includes the joining.
 	if g.Known.Epoch == epoch && last <= g.Known.Number {
 		return Entered{Newest: g.Known, Joined: joined, Held: true}, true
 	}
@@ -261,8 +261,8 @@ func readLeases(l logref.Ref) *op.Op {
 	return op.Read(l.Hash(), []any{"hgetall", l.Leases()}, []any{"hget", l.Hash(), logref.TextOfLeases})
 }
 
-// holds reports whether o, the answer to readLeases, has a lease of the node. A lease
-// that has expired but was not removed yet counts, too.
+// holds reports whether the node has a lease. The parameter o is an answered op of
+// readLeases. A lease counts even if it has expired, as long as it was not removed.
 func holds(o *op.Op, lease Lease) bool {
 	for l := range rows.LeasesIn(rows.LeaseLines(op.Text(o.Reply[1]), o.Reply[0])) {
 		if l.Node == lease.Node && l.Boot == lease.Boot {
@@ -272,8 +272,8 @@ func holds(o *op.Op, lease Lease) bool {
 	return false
 }
 
-// dropExpired returns the ops that remove the expired leases in o, the answer to
-// readLeases. A lease that is renewed meanwhile stays.
+// dropExpired returns the ops that remove expired leases. The parameter o is an answered
+// op of readLeases. A lease that is renewed meanwhile stays.
 func dropExpired(l logref.Ref, o *op.Op, now int64) (drops []*op.Op) {
 	var expired []any
 	fields, _ := o.Reply[0].([]any)
@@ -292,8 +292,8 @@ func dropExpired(l logref.Ref, o *op.Op, now int64) (drops []*op.Op) {
 	return drops
 }
 
-// dropFrom returns an op that removes fields of a hash if they still have the given
-// values. The parameter fields has names and values alternately.
+// dropFrom returns an op that removes fields of a hash. A field with another value than
+// the given one stays. The parameter fields has names and values alternately.
 func dropFrom(hash string, fields ...any) *op.Op {
 	return &op.Op{Key: hash, Script: dropScript, Keys: []string{hash}, Args: fields, Write: true}
 }

@@ -12,16 +12,16 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-// At most loginsKept devices are listed that have logged in but never connected. An
-// example of such a device is a script that sends over HTTP. All devices that have
-// connected are listed, which are at most Config.Devices.
+// A list of logins has at most loginsKept devices that have logged in but never
+// connected. A script that sends over HTTP is such a device. The list also has all
+// devices that have connected, which are at most Config.Devices.
 const loginsKept = 8
 
-// Logins returns the sessions of a user's devices. A device has a session if it is
-// connected. It also has one if its last login was not revoked and is younger than the
-// duration life. Connected devices come first, then the latest logins. At most
-// Config.Devices + 8 sessions are returned. If the user has no inbox, which the first
-// login makes, the error is ErrNoUser.
+// Logins returns the sessions of a user's devices. A connected device has a session. Any
+// other device has one if its last login was not revoked, and is younger than the
+// duration life. Connected devices come first, then the latest logins. Logins returns at
+// most Config.Devices + 8 sessions. If the user has no inbox, which the first login
+// makes, the error is ErrNoUser.
 func (s *Store) Logins(ctx context.Context, user int64, life time.Duration) ([]DeviceSession, error) {
 	o := logref.Ref{User: user}.HashScript(sessionsScript, life.Milliseconds(), s.devices+loginsKept)
 	o.Write = false
@@ -41,10 +41,10 @@ func (s *Store) Logins(ctx context.Context, user int64, life time.Duration) ([]D
 	return list, nil
 }
 
-// EndSessions ends the sessions of a user that q selects. All numbers, tickets and tokens
-// that their devices got until then become void. When EndSessions has returned nil, they
-// are void for every route, and Config.Replicas have that. It returns those sessions that
-// were live.
+// EndSessions ends those sessions of a user that q selects. All numbers, tickets and
+// tokens that the devices got until then become void. After nil, they are void for every
+// route, and as many replicas as Config.Replicas says have that. EndSessions returns
+// those of the sessions that were live.
 //
 // The parameter by is the pass of the caller. It is nil for a caller that needs none,
 // such as an operator. If the call has ended the caller's own session, the caller may
@@ -76,7 +76,7 @@ func (s *Store) EndSessions(ctx context.Context, user int64, q Revoking, by *Pas
 	switch {
 	case err == nil:
 		return rows.ParseSessions(op.Text(o.Reply[1])), nil
-	case o.Err == nil && op.Text(o.Reply[0]) == "void" && q.ends(by.Device): // an earlier call has ended it
+	case o.Err == nil && op.Text(o.Reply[0]) == "void" && q.ends(by.Device): // an earlier call has ended the caller's session
 		return nil, nil
 	default:
 		return nil, fmt.Errorf("end sessions of %d: %w", user, err)
@@ -89,5 +89,5 @@ func (q Revoking) ends(device string) bool {
 }
 
 // fieldsOf returns how many fields the hash of an inbox with that many devices may have.
-// If it has more, the next opening tidies it (open.lua).
+// If the hash has more, the next opening tidies it (open.lua).
 func fieldsOf(devices int) int { return 3*devices + 28 }

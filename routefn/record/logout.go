@@ -12,14 +12,14 @@ import (
 )
 
 // Logout ends the live session of a user's device. All numbers, tickets and tokens that
-// the device got until then become void. When Logout has returned without an error, they
-// are void for every route, and Config.Replicas have that. It returns the session that
-// was live, or nil.
+// the device got until then become void. After a call without an error, they are void for
+// every route, and as many replicas as Config.Replicas says have that. Logout returns the
+// session that was live, or nil.
 //
 // The parameter by is the pass of the caller. It is nil for a caller that needs none. A
 // device whose pass is void may log itself out again. That does nothing and returns no
-// error. If it wants to log out another device of the user, the error is ErrVoid. Further
-// errors are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown; repeating is harmless.
+// error. A device with a void pass that logs out another device gets ErrVoid. Further
+// errors are ErrNoUser, ErrInvalid, ErrUnavailable and ErrUnknown. Repeating is harmless.
 func (s *Store) Logout(ctx context.Context, user int64, device string, by *Pass) (*Session, error) {
 	if err := op.CheckNames(device); err != nil {
 		return nil, fmt.Errorf("log out device of %d: %w", user, err)
@@ -35,7 +35,7 @@ func (s *Store) Logout(ctx context.Context, user int64, device string, by *Pass)
 	switch {
 	case err == nil:
 		return rows.ParseSession(op.Text(o.Reply[1])), nil
-	case o.Err == nil && op.Text(o.Reply[0]) == "void" && by.Device == device: // an earlier call has logged it out
+	case o.Err == nil && op.Text(o.Reply[0]) == "void" && by.Device == device: // an earlier call has logged out the device
 		return nil, nil
 	default:
 		return nil, fmt.Errorf("log out device of %d: %w", user, err)

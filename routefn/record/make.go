@@ -18,8 +18,8 @@ func (s *Store) onLogs(ctx context.Context, name string, logs []logref.Ref, ops 
 	s.onLogsBy(ctx, s.Run, name, logs, ops, true)
 }
 
-// onLogsBy does what onLogs does, with the function run, which is DB.Run or DB.Accept.
-// The parameter again is passed to makeLogs.
+// onLogsBy does what onLogs does. The parameter run is DB.Run or DB.Accept. The parameter
+// again is passed to makeLogs.
 func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, ...*op.Op), name string, logs []logref.Ref, ops []*op.Op, again bool) {
 	run(ctx, name, ops...)
 	var missing []logref.Ref
@@ -50,10 +50,10 @@ func (s *Store) onLogsBy(ctx context.Context, run func(context.Context, string, 
 
 // makeLogs makes the logs that do not exist, with a genesis entry and a new epoch. It
 // makes an inbox only for a user with an account. Of the logs of groups, it makes only
-// the log of everyone, because CreateGroup makes the others. If again is set, the logs
-// existed once and were lost. An inbox then records that (see Opening.Start). makeLogs
-// returns one error per log, which is nil, ErrNoUser, ErrNoGroup, ErrUnavailable or
-// ErrUnknown. Repeating it is harmless.
+// the log of everyone, because CreateGroup makes the others. The parameter again says
+// that the logs existed once and were lost. An inbox then records that (see
+// Opening.Start). The result has one error per log, which is nil, ErrNoUser, ErrNoGroup,
+// ErrUnavailable or ErrUnknown. Repeating the call is harmless.
 func (s *Store) makeLogs(ctx context.Context, logs []logref.Ref, again bool) []error {
 	errs := s.haveAccounts(ctx, logs)
 	genesis, err := s.genesis(ctx)
@@ -87,9 +87,9 @@ func (s *Store) makeLogs(ctx context.Context, logs []logref.Ref, again bool) []e
 	return errs
 }
 
-// againTime is how long an inbox counts as made again after a loss. By then the entries
-// that came right after the loss are too old and removed, unless Retention.Age is longer
-// than againTime.
+// againTime is how long an inbox counts as made again after a loss. Entries from right
+// after the loss are too old by then, and were removed. That is so unless Retention.Age
+// is longer than againTime.
 const againTime = 31 * 24 * time.Hour
 
 // genesis returns the first entry of a new log, encoded.

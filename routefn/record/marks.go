@@ -8,8 +8,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// Shown has the keys of messages that a device of a user reports as shown. Their senders
-// want delivery marks.
+// Shown has the keys of messages that a device of a user reports as shown. The senders of
+// these messages want delivery marks.
 type Shown struct {
 	User int64
 	Keys []string

@@ -22,7 +22,7 @@ const mostReceivers = 2000
 type meeting struct {
 	from      int64
 	receivers []int64
-	seen      int64 // the budget as it was when this Store saw it last, us; zero: not known
+	seen      int64 // the last known budget, in us; zero: not known
 	op        *op.Op
 }
 
@@ -30,7 +30,7 @@ type meeting struct {
 // ops are sent together with the messages. For those in the result before, the server
 // decides before any message is stored.
 func (s *Store) meetingsOf(drafts []*draft, nowMs int64) (beside, before []*meeting) {
-	if !s.limits.Receivers.On() && !s.limits.Inboxes { // a full inbox takes more messages from some of the receivers, see contact.lua
+	if !s.limits.Receivers.On() && !s.limits.Inboxes { // a full inbox takes more messages from users to whom its owner wrote, see contact.lua
 		return nil, nil
 	}
 	of, known := make(map[int64]*meeting), make(map[pair]bool)

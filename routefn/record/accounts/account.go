@@ -23,8 +23,8 @@ var (
 	// ErrNoUser, because nobody can use that account any more.
 	ErrErased = fmt.Errorf("%w: the account was deleted", ErrNoUser)
 	// ErrNameTaken is returned by Adopt if the id or the name belongs to another account.
-	// Register returns it only while an account of the name is being erased. For any
-	// other account of the name, Register returns that account, and its caller compares
+	// Register returns it only while the account of that name is being erased. If the name
+	// has any other account, Register returns that account. Its caller then compares
 	// credentials.
 	ErrNameTaken = errors.New("name is taken")
 	// ErrChanged is returned by SetCredential if the account was changed since it was
@@ -54,7 +54,7 @@ type Account struct {
 
 // Logs has the logs that belong to accounts.
 type Logs interface {
-	// Begin returns where an account that is made now will begin in everyone's log.
+	// Begin returns the position in everyone's log at which an account made now begins.
 	Begin(ctx context.Context) (proto.Position, error)
 	// KeepStart records the position that Begin returned for a user. It reports no
 	// failure.
@@ -85,8 +85,8 @@ type storedAccount struct {
 	Erased     bool   `json:"erased,omitempty"` // the account is being erased, see Condemn
 }
 
-// parse returns the account of a name. The parameter value is what the name's key holds.
-// The error is ErrErased if the account is being erased.
+// parse returns the account of a name. The parameter value is the value of the name's
+// key. The error is ErrErased if the account is being erased.
 func parse(name, value string) (Account, error) {
 	var acc storedAccount
 	if err := json.Unmarshal([]byte(value), &acc); err != nil {
@@ -114,8 +114,9 @@ func (s *Accounts) AccountByID(ctx context.Context, user int64) (Account, error)
 	return accounts[0], errs[0]
 }
 
-// AccountNamed does what AccountByID does, for a caller who believes that the account has
-// this name. If that is so, it takes one round trip, and otherwise up to three.
+// AccountNamed does the same as AccountByID. The caller passes the name that the account
+// probably has. It takes one round trip if the name is right, and up to three if it is
+// wrong.
 func (s *Accounts) AccountNamed(ctx context.Context, user int64, name string) (Account, error) {
 	values, errs := s.values(ctx, []string{idKey(user), nameKey(name)})
 	if errs[0] == nil && errs[1] == nil && values[0] == name {

@@ -9,9 +9,9 @@ import (
 )
 
 // SetCredential replaces the credential of an account. The parameter acc is the account
-// as the caller read it before. If the credential was changed since, SetCredential
-// returns ErrChanged. Further errors are ErrNoUser, ErrUnavailable and ErrUnknown. If it
-// returns nil, Config.Replicas have the new credential.
+// as the caller read it before. If the credential was changed since, the error is
+// ErrChanged. Further errors are ErrNoUser, ErrUnavailable and ErrUnknown. After nil, as
+// many replicas as Config.Replicas says have the new credential.
 func (s *Accounts) SetCredential(ctx context.Context, acc Account, credential string) error {
 	key := nameKey(acc.Name)
 	values, errs := s.values(ctx, []string{key})

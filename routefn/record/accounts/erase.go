@@ -59,11 +59,12 @@ func (s *Accounts) ErasureOf(ctx context.Context, user int64) (Erasure, error) {
 	return e, nil
 }
 
-// Condemn begins the erasure of an account. After until, a time in ms by the store's
-// clock, it does nothing and returns ErrUnavailable. Once the erasure has begun, no
-// caller finds the account, and its name stays taken. The credential is removed, unless
-// it names a user of another system. Further errors are ErrChanged, ErrUnavailable and
-// ErrUnknown. If Condemn returns nil, Config.Replicas have the change.
+// Condemn begins the erasure of an account. The parameter until is a time in ms by the
+// store's clock. After that time, Condemn does nothing and returns ErrUnavailable. Once
+// the erasure has begun, no caller finds the account, and its name stays taken. Condemn
+// removes the credential, except one that names a user of another system. Further errors
+// are ErrChanged, ErrUnavailable and ErrUnknown. After nil, as many replicas as
+// Config.Replicas says have the change.
 func (s *Accounts) Condemn(ctx context.Context, e Erasure, until int64) error {
 	var acc storedAccount
 	err := json.Unmarshal([]byte(e.value), &acc)
@@ -94,9 +95,9 @@ func (s *Accounts) Condemn(ctx context.Context, e Erasure, until int64) error {
 	return nil
 }
 
-// FreeName ends the erasure of an account. It removes what is kept under the name, and
-// then frees the name. The id stays reserved for ever. It may be repeated, with the same
-// or a later Erasure of the account. The errors are ErrUnavailable and ErrUnknown.
+// FreeName ends the erasure of an account. It removes the data under the name, and then
+// frees the name. The id stays reserved for ever. The call may be repeated, with the same
+// Erasure of the account or a later one. The errors are ErrUnavailable and ErrUnknown.
 func (s *Accounts) FreeName(ctx context.Context, e Erasure) error {
 	steps := []*op.Op{op.Write(idKey(e.User), []any{"set", idKey(e.User), erasedID + " " + e.Name})}
 	if e.value != "" {
@@ -124,7 +125,7 @@ func (s *Accounts) nameless(e Erasure) []*op.Op {
 	return append(ops, release(nameKey(e.Name), e.value))
 }
 
-// release returns an op that removes a key if it has the value.
+// release returns an op that removes a key if the key has the given value.
 func release(key, value string) *op.Op {
 	return &op.Op{Key: key, Script: releaseScript, Keys: []string{key}, Args: []any{value}, Write: true}
 }

@@ -42,9 +42,9 @@ type ImportedAccount struct {
 
 // ImportAccounts makes accounts with the ids and names that they have in another system.
 // It returns one ImportedAccount for each. If an account with the same id and name
-// exists, the State is ImportThere, and the account gets the credential only if it has
+// exists, the State is ImportThere. Such an account gets the credential only if it has
 // none. If the id or the name belongs to another account, the State is ImportClash. If
-// dry is set, nothing is written.
+// the parameter dry is set, nothing is written.
 //
 // An account is made in the same steps as in Register, so no registration gets its id.
 func (s *Accounts) ImportAccounts(ctx context.Context, accounts []Account, dry bool) []ImportedAccount {
@@ -172,8 +172,9 @@ func (s *Accounts) makeAccounts(ctx context.Context, accounts []Account, answers
 	s.logs.MakeInboxes(ctx, users, false)
 }
 
-// setAll sets one key for each index in todo, unless the key exists. The function entry
-// returns the key and its value. The result has the indices for which the store answered.
+// setAll sets one key for each index in todo, unless the key exists. The parameter entry
+// is a function that returns the key and its value. The result has the indices for which
+// the store answered.
 func (s *Accounts) setAll(ctx context.Context, answers []ImportedAccount, todo []int, entry func(i int) (key string, value any, err error)) (done []int) {
 	var ops []*op.Op
 	var of []int

@@ -16,10 +16,10 @@ import (
 const idTries = 100
 
 // Register makes an account. If the name has an account already, Register returns that
-// account, with created false and no error. The caller then compares credentials.
-// Register first reserves an id, so that no two names share one. Then it sets the name's
-// key, which commits the account. While an account of the name is being erased, the error
-// is ErrNameTaken.
+// account and no error, and the result created is false. The caller then compares
+// credentials. Register first reserves an id, so that no two names share one. Then it
+// sets the name's key, which commits the account. While an account of the name is being
+// erased, the error is ErrNameTaken.
 func (s *Accounts) Register(ctx context.Context, name, credential string) (acc Account, created bool, err error) {
 	acc, err = s.AccountByName(ctx, name)
 	if errors.Is(err, ErrErased) {
@@ -46,10 +46,11 @@ func (s *Accounts) Register(ctx context.Context, name, credential string) (acc A
 	return acc, acc.User == user, nil
 }
 
-// Adopt makes an account with a given id and name. The account existed in CIM, or here
-// before the store lost it. If again is set, it existed here, and the user's devices read
-// everyone's log from its first entry (see Opening.Start). Adopt returns ErrNameTaken if
-// the id or the name belongs to another account, and nil if the account exists already.
+// Adopt makes an account with a given id and name. The account existed in CIM, or it
+// existed here before the store lost it. The parameter again says that it existed here.
+// The user's devices then read everyone's log from its first entry (see Opening.Start).
+// Adopt returns ErrNameTaken if the id or the name belongs to another account, and nil if
+// the account exists already.
 func (s *Accounts) Adopt(ctx context.Context, user int64, name string, again bool) error {
 	key := idKey(user)
 	set := op.Write(key, []any{"set", key, name, "nx"})
@@ -77,9 +78,9 @@ func (s *Accounts) Adopt(ctx context.Context, user int64, name string, again boo
 }
 
 // claimName commits an account whose id is reserved, and makes its log. It returns the
-// account that has the name. If another caller has taken the name first, that is the
-// other caller's account, and the reserved id stays unused. If again is set, the account
-// existed here before.
+// account that has the name. If another caller has taken the name first, claimName
+// returns that caller's account, and the reserved id stays unused. The parameter again
+// says that the account existed here before.
 func (s *Accounts) claimName(ctx context.Context, acc Account, again bool) (Account, error) {
 	value, err := json.Marshal(storedAccount{User: acc.User, Credential: acc.Credential})
 	if err != nil {

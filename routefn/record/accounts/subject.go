@@ -11,22 +11,22 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// Subject is a user of another system, who logs in by its tokens. Two subjects are the
-// same if both fields are equal.
+// Subject is a user of another system, who logs in by tokens of that system. Two subjects
+// are the same if both fields are equal.
 type Subject struct {
 	Issuer string // the issuer of the tokens: the other system
 	ID     string // the user's id in that system, which never changes
 }
 
-// digest returns the name that the subject has in the store. No two subjects have the
-// same.
+// digest returns the name that the subject has in the store. Two subjects never have the
+// same name there.
 func (s Subject) digest() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", len(s.Issuer), s.Issuer, s.ID))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // Credential returns the credential of an account that belongs to the subject. No
-// password matches it. An import may give it to an account.
+// password matches this credential. An import may give it to an account.
 func (s Subject) Credential() string { return subjectPrefix + s.digest() }
 
 const subjectPrefix = "subject:"
@@ -64,10 +64,10 @@ func (s *Accounts) AccountOf(ctx context.Context, subject Subject) (Account, err
 // ErrNameTaken if the name belongs to somebody else, ErrInvalid, ErrUnavailable or
 // ErrUnknown. A repetition is harmless.
 //
-// The key of the name commits the account, as in Register. Its credential has the subject.
-// The subject's own key is written after it. So if that write is lost, the next call finds
-// the account by its name. If two calls give one subject two names at the same time, one
-// of the accounts stays unused.
+// The key of the name commits the account, as in Register. The credential of the account
+// has the subject. The subject's own key is written last. If that write is lost, the next
+// call finds the account by its name. If two calls give one subject two names at the same
+// time, one of the accounts stays unused.
 func (s *Accounts) AdmitSubject(ctx context.Context, subject Subject, name string) (Account, error) {
 	acc, err := s.AccountOf(ctx, subject)
 	if !errors.Is(err, ErrNoUser) {

@@ -21,8 +21,8 @@ const (
 	knownTime      = 90 * 24 * time.Hour
 )
 
-// bucketArgs returns the arguments that describe a rate to scripts with bucket.lua. They
-// count in ms.
+// bucketArgs returns the arguments that describe a rate to scripts with bucket.lua. Such
+// scripts count in ms.
 func bucketArgs(r limit.Rate) []any { return []any{bucketEvery(r), r.Burst} }
 
 func bucketEvery(r limit.Rate) int64 { return max(1, r.Every.Milliseconds()) }
@@ -43,9 +43,9 @@ type Trying struct {
 	Address   limit.Rate // limit on wrong passwords from the address, if the account does not know it
 }
 
-// Tried is the answer to Trying. Unless Refused is set, the store has counted the
-// password as a wrong one already. Settle, or IssueNumber with Issuing.Shown, undoes
-// that.
+// Tried is the answer to Trying. If Refused is empty, the store has counted the password
+// as a wrong one already. Settle undoes that count, and so does IssueNumber with
+// Issuing.Shown.
 type Tried struct {
 	Account Account       // zero: no account has that id and name
 	Subject string        // names the account, which need not exist; the same for all tries at one account
@@ -70,8 +70,9 @@ const (
 	RefusedAddress Refused = "address" // Trying.Address
 )
 
-// tryKey returns the key for an account that counts its tries and has the addresses that
-// it knows. The key's name has a hash of the account's name. The account need not exist.
+// tryKey returns the key that has the tries at an account, and the addresses that the
+// account knows. The key's name has a hash of the account's name. The account need not
+// exist.
 func tryKey(subject string) string {
 	sum := sha256.Sum256([]byte(subject))
 	return "cim:{p" + hex.EncodeToString(sum[:16]) + "}:try"
@@ -81,9 +82,9 @@ func tryKey(subject string) string {
 // The parameter what is "try" or "reg".
 func (a Address) bucket(what string) string { return "cim:{a" + a[0] + "}:" + what }
 
-// at returns the digests of the address for the account with the given tryKey. They
-// differ from account to account, so the store does not show which accounts share an
-// address.
+// The method at returns the digests of the address for the account with the given tryKey.
+// The digests differ from account to account. So the store does not show that two
+// accounts share an address.
 func (a Address) at(key string) []any {
 	digests := make([]any, len(a))
 	for i, digest := range a {
@@ -93,10 +94,11 @@ func (a Address) at(key string) []any {
 	return digests
 }
 
-// Try returns the account for which somebody shows a password. It counts the password as
-// a wrong one, before it is compared. So the limits hold for any number of routes that
-// compare at the same time. A name without an account is counted in the same way, and in
-// the same number of steps. If the account knows the address, only Trying.Known counts.
+// Try returns the account for which somebody shows a password. Before anybody compares
+// the password, Try counts it as a wrong one. So the limits hold for any number of routes
+// that compare at the same time. A name without an account is counted in the same way,
+// and in the same number of steps. If the account knows the address, only Trying.Known
+// counts.
 //
 // The only error is ErrUnavailable. Even then the password may have been counted.
 func (s *Accounts) Try(ctx context.Context, q Trying) (*Tried, error) {
@@ -127,8 +129,8 @@ func (s *Accounts) Try(ctx context.Context, q Trying) (*Tried, error) {
 	return t, nil
 }
 
-// learn sets t from the answers to three ops. The op read has read the account. The op
-// try has run try.lua, and the op count has run count.lua.
+// learn sets t from the answers to three ops. The parameter read is the op that read the
+// account. The parameters try and count are the ops that ran try.lua and count.lua.
 func (t *Tried) learn(read, try, count *op.Op) error {
 	if read.Reply[0] != nil {
 		acc, err := parse(t.Subject, op.Text(read.Reply[0]))
@@ -152,15 +154,15 @@ func (t *Tried) learn(read, try, count *op.Op) error {
 	return nil
 }
 
-// Settle takes back that a try was counted as a wrong password, because the password was
-// right or was never compared. If right is set, the account knows the address from now
-// on. The end of ctx does not stop Settle. It reports no failure. If it fails, the
-// password counts as a wrong one.
+// Settle undoes the count of a try as a wrong password. It is for a password that was
+// right, or that was never compared. If the parameter right is set, the account knows the
+// address from now on. The end of ctx does not stop Settle. It reports no failure. If it
+// fails, the password counts as a wrong one.
 func (s *Accounts) Settle(ctx context.Context, t *Tried, right bool) {
 	s.db.Run(context.WithoutCancel(ctx), "tried", t.SettleOps(right)...)
 }
 
-// SettleOps returns the ops that settle a try. If it is called again, it returns none. t
+// SettleOps returns the ops that settle a try. A second call returns none. The receiver t
 // may be nil.
 func (t *Tried) SettleOps(right bool) []*op.Op {
 	if t == nil || t.settled {
@@ -181,9 +183,9 @@ func (t *Tried) SettleOps(right bool) []*op.Op {
 	return ops
 }
 
-// Met makes the account of a name know an address, because its user has registered from
-// there, or has shown a token there. Met calls the store only once a day for the same
-// account and address. It reports no failure. If it fails, the next call tries again.
+// Met makes an account know an address. It is for a user who has registered from there,
+// or has shown a token there. Met calls the store only once a day for the same account
+// and address. It reports no failure. If it fails, the next call tries again.
 func (s *Accounts) Met(ctx context.Context, name string, from Address) {
 	day := s.db.Now() / (24 * time.Hour).Milliseconds()
 	once := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", day, from[0], name))

@@ -124,9 +124,10 @@ func wrongType(err error) bool {
 	return servers.Answered(err) && strings.Contains(err.Error(), "WRONGTYPE ")
 }
 
-// Waiting returns, for each of users, the ids of messages that wait for that user. For
-// each user it begins at the index from of the list, and returns at most limit ids.
-// Meanwhile CIM may remove delivered messages from the beginning of a list.
+// Waiting returns the ids of the messages that wait for each user. In each user's list,
+// it begins at the index in the parameter from. For each user, it returns at most as many
+// ids as limit says. Meanwhile CIM may remove delivered messages from the beginning of a
+// list.
 func (s *Source) Waiting(ctx context.Context, users []int64, from, limit int) ([][]string, error) {
 	lists := make([][]string, 0, len(users))
 	for chunk := range slices.Chunk(users, op.MaxPipeline) {
@@ -162,14 +163,14 @@ var (
 )
 
 // Message is a message that waits in CIM. If it cannot be read, Err is ErrGone or
-// ErrUnreadable. Its Time comes from its id in CIM.
+// ErrUnreadable. Time is computed from the message's id in CIM.
 type Message struct {
 	Err error
 	transfer.Message
 }
 
-// Messages returns the messages with the given ids in CIM. The ID of a Message is made
-// of its id in CIM, so it is the same in every call.
+// Messages returns the messages with the given ids in CIM. The ID of a Message is
+// computed from the id in CIM, so it is the same in every call.
 func (s *Source) Messages(ctx context.Context, ids []string) ([]Message, error) {
 	keys := make([]string, len(ids))
 	for i, id := range ids {

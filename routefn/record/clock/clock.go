@@ -48,8 +48,8 @@ type Clock struct {
 // and wall in ms since 1970.
 type Moment struct{ mono, wall int64 }
 
-// reading is what a server's clock showed, in ms since 1970, and the moment at which it
-// showed that.
+// reading is a time in ms since 1970 that a server's clock showed, and the moment at
+// which the clock showed it.
 type reading struct {
 	shown int64
 	at    Moment
@@ -65,8 +65,9 @@ func (c *Clock) Moment() Moment {
 	return Moment{mono: time.Since(c.begun).Milliseconds(), wall: c.wall().UnixMilli()}
 }
 
-// within reports whether the reading counts. It must be younger than age, in ms, and no
-// clock of the process may have stood still or been set since.
+// within reports whether the reading counts. It must be younger than the parameter age
+// says, in ms. Since the reading, no clock of the process may have stood still or been
+// set.
 func (r reading) within(age int64, now Moment) bool {
 	mono, wall := now.mono-r.at.mono, now.wall-r.at.wall
 	return mono < age && max(mono-wall, wall-mono) <= stoodStill

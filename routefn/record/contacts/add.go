@@ -11,13 +11,13 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// choosyChunk is how many of the keys choosy one command reads.
+// choosyChunk is how many keys one command of choosyOf reads at most.
 const choosyChunk = 500
 
-// MayAdd returns whom a user may add to groups. The parameter by is that user. For each
-// of users, the result is nil, ErrInvite, ErrBlocked or ErrUnavailable. On one server it
-// takes three commands, and one more for each user who blocks others or has said who may
-// add them.
+// MayAdd checks whether a user, the parameter by, may add other users to groups. For each
+// of the other users, the result is nil, ErrInvite, ErrBlocked or ErrUnavailable. On one
+// server it takes three commands. It takes one more for each of them who blocks others or
+// has said who may add them.
 //
 // If a user has not chosen, and the rules ask for a contact, MayAdd looks in the
 // relations of the user who adds. Two contacts have each other in their relations.

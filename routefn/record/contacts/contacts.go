@@ -12,7 +12,7 @@
 // The script that stores a message calls lua/guard.lua, which decides whether the
 // receiver takes the message (see guard.go of package record). The keys are in the table
 // of package record. If the hash of an inbox is lost, make.lua of that package restores
-// what it needs from the relations.
+// it, with what the relations say.
 package contacts
 
 import (

@@ -11,12 +11,13 @@ import (
 	"github.com/cim-go/cim/routefn/record/rows"
 )
 
-// MayFind reports whether user may learn the name of other from the id. The user other
-// may have chosen to be found by everyone, or only by users they know. If they have not
-// chosen, the rules decide. Two users know each other if they are contacts, if one has
-// written to the other, or if they share a group. The store remembers the latest 2,000
-// users to whom a user wrote, but only while Limits.Receivers or Limits.Inboxes is on.
-// MayFind takes one round trip. The error is ErrUnavailable.
+// MayFind reports whether a user may learn another user's name from the id. The parameter
+// other is that other user. They may have chosen to be found by everyone, or only by
+// acquaintances. If they have not chosen, the rules decide. Two users are acquaintances
+// if they are contacts, if one has written to the other, or if they share a group. The
+// store remembers the latest 2,000 users to whom a user wrote, but only while
+// Limits.Receivers or Limits.Inboxes is on. MayFind takes one round trip. The error is
+// ErrUnavailable.
 func (s *Contacts) MayFind(ctx context.Context, user, other int64) (bool, error) {
 	if user == other {
 		return true, s.db.Judge(ctx)

@@ -11,8 +11,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// A Relation is what a user is to another one: contact, blocked, or one of them asks the
-// other to become a contact.
+// A Relation is the state between a user and another one. The other one is a contact, is
+// blocked, or one of the two asks to become a contact.
 type Relation struct {
 	User    int64  // the other one
 	State   string // proto.RelationContact or one like it; empty: there is no relation

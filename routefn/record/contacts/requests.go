@@ -10,11 +10,11 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// That two users are contacts is kept in the relations of both, which are in different
-// slots. Each change below takes a step in one slot and then a step in the other. If a
-// process dies in between, a repetition of the request finishes it. Nobody becomes a
-// contact without having asked or accepted, because each step checks the state in its own
-// slot.
+// The relations of both users record that they are contacts. These relations are in
+// different slots. Each change below takes a step in one slot and then a step in the
+// other. If a process dies in between, a repetition of the request finishes the change.
+// Nobody becomes a contact without having asked or accepted, because each step checks the
+// state in its own slot.
 //
 //	slot of alice            slot of bob
 //
@@ -123,7 +123,7 @@ func (s *Contacts) RemarkContact(ctx context.Context, user, other int64, remark 
 	return nil
 }
 
-// DeclineContact ends the request of one of two users to the other. If the two are
+// DeclineContact ends a request between two users, in whichever direction. If the two are
 // contacts already, nothing changes. The error is ErrNoUser, ErrInvalid, ErrUnavailable
 // or ErrUnknown. To repeat it is harmless.
 func (s *Contacts) DeclineContact(ctx context.Context, user, other int64) error {

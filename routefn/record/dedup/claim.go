@@ -2,9 +2,9 @@ package dedup
 
 import "github.com/cim-go/cim/routefn/record/op"
 
-// Claim claims ids of one sender. The caller sends the op of Make, and then the op of
-// First, unless that is nil. Then it calls Second. After that, Had and Fresh have the
-// result.
+// Claim claims ids of one sender. The caller sends the op of Make. If First then returns
+// an op, the caller sends that op, too. Then it calls Second. After that, Had and Fresh
+// have the result.
 type Claim struct {
 	Op *op.Op
 
@@ -73,10 +73,10 @@ func (c *Claim) read(from string) []any {
 	return step
 }
 
-// First reads the answer of the op of Make. If some of the ids were known, it returns the
-// op that must be sent next, and otherwise nil. That op reads what they stand for in the
-// present generation. If an older generation has an id, the claim has written a new use
-// for it, and the op puts the old use back.
+// First reads the answer of the op of Make. It returns the op that must be sent next, or
+// nil if no id was known. For the known ids, that op reads the uses in the present
+// generation. If an older generation has an id, the claim has written a new use for it.
+// The op then puts the old use back.
 func (c *Claim) First() *op.Op {
 	c.index.expiring.Put(c.user, c.now/c.index.keep)
 	c.had = make([]Use, len(c.fields))

@@ -22,8 +22,8 @@
 //
 // A field has 12 bytes of a digest of the id. Its value has 8 bytes of a digest of the
 // receiver and the text. Then come 6 bytes with the time in ms when the id was claimed,
-// or its message was stored. If either were longer, Redis would take more memory for each
-// entry.
+// or its message was stored. If the field or its value were longer, Redis would take more
+// memory for each entry.
 //
 // An id takes 20 to 40 bytes while its hash is small, and 55 to 70 in a large one. Each hash
 // takes some 200 bytes more.
@@ -136,8 +136,8 @@ func (x *Index) Keys(user, now int64) []string {
 	return []string{key(user, g-1), key(user, g), key(user, g+1)}
 }
 
-// others returns the keys of all generations but the present one that may have ids of the
-// sender.
+// others returns the keys of the other generations that may have ids of the sender. The
+// key of the present generation is not among them.
 func (x *Index) others(user, now int64) []string {
 	g := now / x.keep
 	if x.keep-now%x.keep < apart {
@@ -152,7 +152,7 @@ func (x *Index) expires(user, now int64) bool {
 	return ok && known == now/x.keep
 }
 
-// life is for how many ms a hash lives after its first id.
+// life returns the time for which a hash lives after its first id, in ms.
 func (x *Index) life() int64 { return 2*x.keep + apart }
 
 // Rotate returns the op that begins a new generation if the present one is full.

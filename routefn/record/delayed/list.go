@@ -24,12 +24,12 @@ type At struct {
 	ID  string
 }
 
-// Pending returns a page of a user's delayed messages that were not sent yet, limit
-// at most, in the order in which they are due. The page begins behind the message that
-// after names, or with the first message if after is zero. The result next names the
-// last message of the page, or is zero if no more follow. Pending leaves out a
-// message that ends during the call. If the message that after names has ended
-// meanwhile, messages that are due in the same millisecond may come again.
+// Pending returns a page of a user's delayed messages that were not sent yet, in the
+// order in which they are due. The parameter limit is the most messages of a page. The
+// page begins behind the message that the parameter after names, or at the first message
+// if that is zero. The result next names the last message of the page, or is zero if no
+// more follow. A message that ends during the call is left out. If the message that after
+// names has ended, messages that are due in the same millisecond may come again.
 func (s *Messages) Pending(ctx context.Context, user int64, after At, limit int) (list []Kept, next At, err error) {
 	r := ShardOf(user)
 	o := op.Read(r.Pending(user), []any{"zrangebyscore", r.Pending(user), after.Due, "+inf", "withscores"})

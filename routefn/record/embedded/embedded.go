@@ -24,8 +24,8 @@ type Server struct {
 // clear. The server has no password.
 func Start(addr string) (*Server, error) { return StartLocked(addr, "") }
 
-// StartLocked does what Start does, for a server with a password. If it is empty, there
-// is none.
+// StartLocked does what Start does, for a server with a password. If the password is
+// empty, the server has none.
 func StartLocked(addr, password string) (*Server, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -46,8 +46,8 @@ func StartLocked(addr, password string) (*Server, error) {
 // Addr returns host:port.
 func (s *Server) Addr() string { return s.mini.Addr() }
 
-// URL returns the URL for record.Config, in which AllowEmbedded must be set, too. It has
-// the password.
+// URL returns the URL for record.Config. The URL has the password. The caller must also
+// set Config.AllowEmbedded.
 func (s *Server) URL() string {
 	if s.password == "" {
 		return "redis://" + s.Addr()

@@ -27,8 +27,9 @@ func KeyOf(stored string) string {
 	return key
 }
 
-// Encode encodes a message as it is stored. The id is the one that its sender gave it.
-// The error is op.ErrInvalid, and then Encode returns the key all the same.
+// Encode encodes a message as it is stored. The parameter id is the one that the sender
+// gave to the message. The error is op.ErrInvalid. Encode returns the key even with that
+// error.
 func Encode(from int64, id string, e *proto.Entry) (key string, stored []byte, err error) {
 	key = proto.Key(from, id)
 	if from <= 0 || e.GetGroup() == 0 && e.GetTo() <= 0 || !proto.ValidID(id) {

@@ -97,10 +97,10 @@ const (
 // leaves all groups. The version is a time in ms by the clock of the slot.
 const Field = "erased"
 
-// EraseAccount begins the erasure of an account. When it returns nil, nobody can log in
-// to the account or write to it, all tokens are void, its inbox is gone, and
-// Config.Replicas have that. It returns the sessions that were live. A job of the queue
-// removes the rest, see EndErasure, and frees the name within a minute.
+// EraseAccount begins the erasure of an account. After nil, nobody can log in to the
+// account or write to it, all tokens are void, and the inbox is gone. As many replicas as
+// Config.Replicas says have that. EraseAccount returns the sessions that were live. A job
+// of the queue removes the rest, see EndErasure, and frees the name within a minute.
 //
 // A repetition is harmless. The error is nil for an account that was erased. It is ErrNoUser
 // if there is no account, ErrUnavailable or ErrUnknown.

@@ -5,8 +5,8 @@
 //	users are invited                  lua/invite.lua
 //	an invitation ends                 lua/decline.lua
 //
-// Packages group and contacts decide which users may invite which. The keys are in the
-// table of package record.
+// Packages group and contacts decide whether a user may invite another one. The keys are
+// in the table of package record.
 package invite
 
 import (
@@ -53,7 +53,7 @@ func New(db *op.DB, inboxes Inboxes) *Invites { return &Invites{db, inboxes} }
 // An Invitation asks a user to join a group.
 type Invitation struct {
 	Group int64
-	Name  string // of the group, when the invitation was made
+	Name  string // the group's name when the invitation was made
 	By    int64  // the inviter
 	Since int64  // ms by the store's clock
 }
@@ -71,8 +71,8 @@ var ErrUninvited = errors.New("no such invitation")
 
 // Invite invites users to a group. The caller has checked that the inviter may add
 // members. For each user the result is nil, ErrBlocked, ErrNoUser, ErrUnavailable or
-// ErrUnknown. It is nil for a member of the group, who gets no invitation. Repeating it
-// is harmless.
+// ErrUnknown. A member of the group gets no invitation, and the result is nil. Repeating
+// the call is harmless.
 func (s *Invites) Invite(ctx context.Context, in Invitation, users []int64) []error {
 	size := 1
 	if s.db.Topology.Single() {

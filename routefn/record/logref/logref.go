@@ -23,7 +23,7 @@ type Ref struct {
 	Group int64
 }
 
-// Tag returns the part in braces of all keys of a log. It decides their slot.
+// Tag returns the part in braces of all keys of the log. The tag decides their slot.
 func (l Ref) Tag() string {
 	if l.User != 0 {
 		return strconv.FormatInt(l.User, 10)
@@ -46,8 +46,8 @@ func Parse(tag string) (Ref, bool) {
 	}
 }
 
-// Key returns a key of the log. The parameter name is its last part. All keys of a log
-// are in one slot.
+// Key returns a key of the log. The parameter name is the last part of the key. All keys
+// of a log are in one slot.
 func (l Ref) Key(name string) string {
 	b := append(make([]byte, 0, 64), "cim:{"...)
 	if l.User != 0 {
@@ -96,7 +96,8 @@ func (l Ref) Imported() string { return l.Key("imported") }
 func (l Ref) Closed() bool { return l.User == 0 && l.Group != proto.Everyone }
 
 // TextOfLeases is the field in which earlier releases keep a group's leases, one per
-// line. This release reads it, and removes it when all its leases have expired.
+// line. This release reads the field, and removes it when all the leases in it have
+// expired.
 //
 // A route of an earlier release does not know the hash of leases. So it does not push to
 // nodes that have entered by a newer route. These nodes find the messages of the earlier
@@ -126,8 +127,8 @@ func (l Ref) Script(sc *op.Script, args ...any) *op.Op {
 }
 
 // HashScript returns an op that runs sc on the hash of the log alone. While a slot moves
-// to another server, a script with several keys may be refused, but one with a single key
-// is not.
+// to another server, Redis may refuse a script with several keys. It runs a script with a
+// single key even then.
 func (l Ref) HashScript(sc *op.Script, args ...any) *op.Op {
 	return &op.Op{Key: l.Hash(), Script: sc, Keys: []string{l.Hash()}, Args: args, Write: true}
 }

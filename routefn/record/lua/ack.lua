@@ -1,17 +1,19 @@
--- Moves the cursors of a device forward. The number is that of the session that reports.
--- A closed session moves nothing, unless its connection has ended and the report says all
--- that the device had read. Nothing moves for an unknown device; open.lua makes it known
--- again. Within one epoch a cursor only goes forward, and never beyond the end of the
--- inbox. If the inbox has a new epoch, a cursor of that epoch replaces the old one. The
--- epoch of a group is in another slot and cannot be compared, so the live session may
--- give a cursor of a group any epoch. Only cursors of groups to which the user belongs
--- are kept. The field read follows the furthest cursor of the inbox: see fetched.lua.
+-- Moves the cursors of a device forward. The session with the given number reports them.
+-- For a closed session, the script moves cursors only if its connection has ended and the
+-- report has all that the device had read. For an unknown device it moves none; open.lua
+-- makes the device known again. Within one epoch a cursor only goes forward, and never
+-- beyond the end of the inbox. If the inbox has a new epoch, a cursor of that epoch
+-- replaces the old one. The epoch of a group is in another slot and cannot be compared.
+-- So the live session may give a cursor of a group any epoch. The script keeps only
+-- cursors of groups to which the user belongs. The field read follows the furthest cursor
+-- of the inbox: see fetched.lua.
 --
--- Positions up to which the device has received, but perhaps not read, are kept beside
--- the cursors, with the session. Only the live session may report them, and they stay
--- until it ends. Then other positions may replace them, which count as read if the device
--- logs out. A line "left TAB ms" with the time of that report then follows the line of
--- the session. open.lua hands these positions out.
+-- The device may have received entries that it perhaps has not read. The hash has these
+-- received positions beside the cursors, with the session. Only the live session may
+-- report them, and they stay until the session ends. Then other positions may replace
+-- them, which count as read if the device logs out. In that case, a line "left TAB ms"
+-- with the time of the report follows the line of the session. open.lua hands these
+-- positions out.
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log
 -- ARGV[1] device; ARGV[2] number; ARGV[3] '1' if the connection has ended and the cursors

@@ -1,32 +1,32 @@
 -- Appends entries to a log, in order. If an entry may be in the log already, the script
--- searches for it first, from the end of the log: see find.lua. To the log of a group it
+-- first searches for it from the end of the log: see find.lua. To the log of a group it
 -- appends only entries of members whose role allows it, and checks that in the same step.
--- There it also counts the entry against two rates, the group's and the sender's in the
--- group: see rates.lua. A network may deliver a first try twice, and the sender may have
--- left the group in between, or lost the right to write. So the script searches for an
--- entry before it refuses it.
+-- It also counts such an entry against two rates, that of the group and that of the
+-- sender in the group: see rates.lua. A network may deliver a first try twice. Between
+-- the two deliveries, the sender may have left the group or lost the right to write. So
+-- the script searches for an entry before it refuses the entry.
 --
--- If a first try comes too late after it was sent, the script stores nothing of the call:
--- see firstTryLife. If a user joined the group after a first try was sent, the same
--- message may stand before the joining already, so the script searches for it, too. Nodes
--- know the store's time within 2 s. If the time of sending is not known, the script
--- searches for each first try within a minute after a joining.
+-- If a first try comes too late after its sending, the script stores nothing of the call:
+-- see firstTryLife. If a user joined the group after the sending, the log may have the
+-- message before the joining already. So the script searches for it, too. Nodes know the
+-- store's time within 2 s. If the time of sending is not known, the script searches for
+-- each first try within a minute after a joining.
 --
--- The script always writes, if need be a value that is there already. The reason is that
--- WAIT waits for the last write of its connection, and an entry that the script has found
--- may be the write of another connection, which no replica has yet. A replica that has
--- the later write also has the earlier one.
+-- The script always writes, even if the value stays the same. The reason is that WAIT
+-- waits for the last write of its connection. Another connection may have written the
+-- entry that the script has found, and perhaps no replica has that write yet. A replica
+-- that has the later write also has the earlier one.
 --
 -- Most first tries are stored without a search, by a transaction or by this script. So a
--- route that is paused with one may store it after another route has stored the
--- repetition. A repetition that is appended here leaves a mark in the field redone: the
--- time of the first claim of its id. A first try with an earlier claim, or with the same,
--- is searched for. If a transaction has stored it, this script removes the text of the
--- later entry.
+-- paused route may store a first try after another route has stored its repetition. A
+-- repetition that this script appends leaves a mark in the field redone: the time of the
+-- first claim of its id. The script searches for a first try whose claim is not later
+-- than that. If a transaction has stored such a first try, this script removes the text
+-- of the later entry.
 --
 -- A full inbox takes no message of others: see room.lua. An inbox takes no message that
 -- its owner does not want: see guard.lua. A transaction cannot check that, and may have
--- stored such a message. Then the script recalls it: see expire.lua.
+-- stored an unwanted message. Then the script recalls the message: see expire.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] of a group: its leases. Of an inbox that
 -- can be full: KEYS[3] its counts, KEYS[4] the users to whom its owner wrote
@@ -41,18 +41,19 @@
 -- ARGV[6] '1' if the sender must be a member
 -- ARGV[7] to ARGV[10] the rates of the group and of a member: see rates.lua
 -- ARGV[11] owner of the inbox, whose consent counts, or ''
--- ARGV[12] when the ids that are known to be used were first claimed: the latest of these
--- times, in ms, or 0
+-- ARGV[12] a time in ms, or 0: of the ids that are known to be used, the latest time of a
+-- first claim
 -- ARGV[13] the time of the first tries, and of their claims, in ms
 -- ARGV[14] to ARGV[17] of an inbox that can be full: the places of all, of one
 -- sender and of strangers, for how many ms counts are kept
 -- then five values for each entry: what to do, see below; its key, the entry as
 -- stored, the sender who is checked or '', the sender whose rate counts or ''
 --
--- What to do is '0' to append it; '1' to search for it first; '4' to search for it, for
--- longer, because its id was claimed before, and to refuse it if the log was shortened since
--- then. Two things are done to an entry that a transaction has stored, and nothing is
--- appended: '2' if the guard was set before; '3' if the entry may stand twice.
+-- What to do is '0' to append the entry; '1' to search for it first; '4' if its id was
+-- claimed before. For '4', the search goes back further, and the entry is refused if the
+-- log was shortened since the claim. Two values are for entries that a transaction has
+-- stored, and append nothing: '2' if the guard was set before; '3' if the entry may stand
+-- twice.
 --
 -- Answers {'nolog'}, {'late'}, or {'ok', epoch, field, the server's clock in ms, how many
 -- entries of an inbox wait at most, the length of the list or 0 if it was not needed, the
@@ -109,10 +110,10 @@ if bounded then
     ARGV[14], ARGV[15], ARGV[16], ARGV[17])
 end
 
--- Searching for many entries, one after the other, would read the end of the log for each.
--- So it is read once, and a search follows only for a key that is there. Keys that this
--- script appends are added to what was read.
-local many, seen = #ARGV > begin + 4, {} -- by time back to which it was read: the keys
+-- Several searches, one after the other, would read the end of the log several times. So
+-- the script reads the end once, and searches only for a key that is there. Keys that
+-- this script appends are added to what was read.
+local many, seen = #ARGV > begin + 4, {} -- what was read, by the time back to which it was read: the keys
 local function look(key, from, long)
   length = length or redis.call('LLEN', KEYS[1])
   if long then return findLong(key, length, from) end
@@ -123,7 +124,7 @@ local function look(key, from, long)
   return find(key, length, from)
 end
 
--- Searches for an entry that may stand twice. The later one loses its text.
+-- Searches for an entry that may stand twice. If it does, the later one loses its text.
 local function single(key)
   local place, before, found = look(key, since)
   while place do
@@ -140,7 +141,8 @@ local function shortened()
   return base > 0 and (timeOf(redis.call('LINDEX', KEYS[1], 0)) or 0) > claimed
 end
 
--- Returns why the owner takes no message with a key, and since when that is so; or nil.
+-- Returns the reason why the owner does not take the message with a key, and since when
+-- that is so. Returns nil if the owner takes it.
 local function unwanted(key)
   local from = string.match(key, '^%d+')
   if owner == '' or from == owner then return nil end

@@ -1,16 +1,16 @@
 -- Gives a device a cursor that it had in another store. In one epoch a cursor only goes
--- forward, and a cursor of another epoch is replaced. An inbox takes no new device if it
--- does not list its devices, or if it has as many as it may.
+-- forward, and a cursor of another epoch is replaced. An inbox takes a new device only if
+-- it lists its devices, and has fewer than the most.
 --
--- All devices without a cursor share the bounds up to which tokens are void and numbers
--- are closed: see void.lua and forget.lua. Both bounds still hold for a device when it
--- gets its first cursor.
+-- For all devices without a cursor, the inbox has common bounds up to which tokens are
+-- void and numbers are closed: see void.lua and forget.lua. Both bounds still hold for a
+-- device when it gets its first cursor.
 --
 -- KEYS[1] list, KEYS[2] hash of the user's log
 -- ARGV[1] device; ARGV[2] log, ARGV[3] epoch, which is that of the log, ARGV[4] number and
 -- ARGV[5] key of the cursor; ARGV[6] the most devices that are known
 -- Answers {'nolog'}, {'stranger'} if the user does not belong to the group, {'full'},
--- {'there'} if the device has a cursor that is not before this one, or {'ok'}.
+-- {'there'} if the device has a cursor at this one or behind it, or {'ok'}.
 local device, log, epoch, number = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local field = 'cur:' .. device
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'groups', 'devices', field, 'out:' .. device, 'out', 'closed:' .. device, 'floor', 'read')

@@ -1,15 +1,16 @@
--- Carries out the intent of a user to join or leave a group, in the slot of the group,
--- where it is decided who belongs to the group. It appends an entry about the change and
--- changes the membership. If there is nothing to change, it appends nothing. An intent
--- that is not newer than the one that was carried out last changes nothing, but the
--- script still writes: see append.lua. A user who was removed joins only if somebody with
--- the right to do so adds them. A user who left by themselves is not added by others.
+-- Carries out the intent of a user to join or leave a group. This happens in the slot of
+-- the group, which decides who belongs to the group. The script appends an entry about
+-- the change and changes the membership. If there is nothing to change, it appends
+-- nothing. Each intent has a version. If a newer intent, or this one, was carried out
+-- before, the script changes nothing, but still writes: see append.lua. A removed user
+-- joins only if somebody with that right adds them. Others cannot add a user who left by
+-- themselves.
 --
--- If another user requested the change, the caller has judged it by the roles of the
--- group, which have a version. If the roles have another version by now, nothing changes.
--- A user who leaves loses a higher role. If the owner leaves, the first of the officers
--- becomes the owner. If there is no officer, the user who has left stays the owner, but
--- has no rights before coming back.
+-- If another user requested the change, the caller has judged it by the group's roles,
+-- which have a version. If the roles have another version by now, nothing changes. A user
+-- who leaves loses a higher role. If the owner leaves, the first of the officers becomes
+-- the owner. If there is no officer, the user who has left stays the owner, but has no
+-- rights before coming back.
 --
 -- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members, KEYS[4]
 -- its leases

@@ -1,6 +1,6 @@
--- Takes the cost of several requests from a budget of a user, for as many of them as the
--- budget is enough for. All have the same cost. For a user without a log it takes nothing
--- and refuses nothing.
+-- Takes the cost of requests from a budget of a user. All requests of a call have the
+-- same cost. The script takes the cost of as many of them as the budget is enough for.
+-- For a user without a log it takes nothing and refuses nothing.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] the budget's field, ARGV[2] how many requests, ARGV[3] the cost of each,

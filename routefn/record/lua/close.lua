@@ -1,11 +1,12 @@
 -- Closes a session number for good. A late or a repeated call changes nothing. The number
 -- of a forgotten device is closed already. The next number that is issued will be above
--- this one, even if the store came back with older data and does not know that it has
--- issued this one. Otherwise the next connection would count as older than this one.
+-- this one. That holds even for a store that came back with older data, and has forgotten
+-- that it issued this number. Otherwise the next connection would count as older than
+-- this one.
 --
--- The received positions are removed: the node saw the end of the session, and has
--- reported before what was read. They stay if the session was lost with its node, and if
--- the node reported that the client had left. For all of these, see ack.lua.
+-- The script removes the received positions if the node saw the end of the session. That
+-- node has already reported what was read. The positions stay if the session was lost
+-- with its node, or if the node reported that the client had left: see ack.lua.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device, ARGV[2] number, ARGV[3] the most devices that are known, ARGV[4] '1'

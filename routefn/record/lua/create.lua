@@ -1,5 +1,5 @@
 -- Makes the log of a group that does not exist yet, without members. If the same request
--- has made it already, the answer is 'ok' again, and the script still writes: see
+-- has made the log before, the answer is 'ok' again, and the script still writes: see
 -- append.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the group's log; KEYS[3] its leases: they get a field

@@ -1,6 +1,7 @@
 -- Reads the cursors of the devices of an inbox. It changes nothing. It reads only devices
--- that are listed. An inbox of an earlier version has no list. There it reads all fields
--- if they are few, and otherwise the fields of connected devices.
+-- that are listed. An inbox of an earlier version has no list. If such an inbox has few
+-- fields, the script reads all of them. If it has many, the script reads those of
+-- connected devices.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] the most devices that are known

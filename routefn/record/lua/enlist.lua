@@ -1,6 +1,6 @@
--- Puts a group into the lists of groups of users who belong to it. The list of a user who
--- has an intent for the group, or too many groups, stays as it is. The script always
--- writes, if need be a value that is there already: see append.lua.
+-- Puts a group into the lists of groups of users who belong to it. The list of a user
+-- stays as it is if the user has too many groups, or an intent for this one. The script
+-- always writes, even if nothing changes: see append.lua.
 --
 -- KEYS hashes of the users' logs
 -- ARGV[1] group, ARGV[2] the most groups of a user

@@ -1,6 +1,6 @@
--- Gives a node leases of groups, and reads where their logs end. The lease is written, and
--- the end is read, in one step. So an entry is either pushed to the node, or is at or
--- before the end in the answer.
+-- Gives a node leases of groups, and reads the ends of their logs. The script writes the
+-- lease and reads the end in one step. So each entry is either pushed to the node, or is
+-- at or before the end in the answer.
 --
 -- KEYS list, hash and leases of each group
 -- ARGV[1] node; ARGV[2] boot TAB addr TAB, with which its leases begin; ARGV[3] how many ms

@@ -21,9 +21,9 @@ local function expired(time)
   return '\32' .. varintOf(time) .. '\48\4'
 end
 
--- Returns what replaces a stored entry that must not be read any more. A replacement is
--- needed because the numbers of later entries count this place. It does not have the
--- entry's key, so that the same message may be stored later.
+-- Returns what replaces a stored entry that must not be read any more. Something must
+-- take its place, because the numbers of later entries count that place. The replacement
+-- has another key than the entry, so that the same message may be stored later.
 local function recalled(stored)
   return '0:recalled\n' .. expired(fieldOf(stored, 32) or 0)
 end

@@ -1,9 +1,9 @@
--- Prelude: how far the devices of an inbox have fetched it.
+-- Prelude: up to where the devices of an inbox have fetched it.
 
--- Returns the number up to which at least one device has fetched the inbox whose hash is
--- KEYS[2]. The parameter read is the value of the field read in that hash. If it is nil,
--- as in an inbox of an earlier version, the number comes from the cursors of the devices,
--- and the field is written.
+-- Returns the number up to which at least one device has fetched an inbox. KEYS[2] is the
+-- hash of that inbox. The parameter read is the value of the hash's field read, or nil in
+-- an inbox of an earlier version. If it is nil, the function finds the number from the
+-- cursors of the devices, and writes the field.
 local function fetched(read, epoch)
   if read then return tonumber(read) end
   local furthest, names = 0, {''} -- '' stands for all forgotten devices

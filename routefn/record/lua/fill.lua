@@ -1,7 +1,7 @@
--- Makes users the first members of a group that its creator has just made. It appends an
--- entry for each user who never joined before, all at once, and passes over the others.
+-- Makes users the first members of a group that its creator has just made. For users who
+-- never joined before, it appends an entry each, all at once. It passes over the others.
 -- The field filling stays until all members have the group in their lists: see sweep.lua.
--- The script always writes, if need be a value that is there already: see append.lua.
+-- The script always writes, even if nothing changes: see append.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the group's log, KEYS[3] the group's members, KEYS[4] its
 -- leases
@@ -27,7 +27,8 @@ for i = 1, #fields do
     answer[#answer + 1] = left == 0 and '1' or '0'
   else
     entries[#entries + 1] = ARGV[3 * i + 1]
-    -- This version is below that of any intent, so that each later intent counts.
+    -- This version is lower than the versions of all intents, so that each later intent
+    -- counts.
     set[#set + 1], set[#set + 2] = fields[i], string.format('%.0f 0 1 0', number + #entries)
     names[#names + 1], names[#names + 2] = ARGV[3 * i - 1], ARGV[3 * i]
     answer[#answer + 1] = '2'

@@ -1,16 +1,18 @@
 -- Prelude: searches the log in KEYS[1], from its end, for the entry with a given key.
 -- Needs entry.lua.
 
--- Returns the time in ms back to which to search: since, or 0 for the whole log if
--- something was imported lately. imported is the time of the last import in ms, or nil.
--- Imported entries keep their old times, but stand behind younger ones. So for a while
--- after an import, the times of entries do not show where to stop.
+-- Returns the time in ms back to which to search. That is the parameter since, or 0 for
+-- the whole log if something was imported lately. The parameter imported is the time of
+-- the last import in ms, or nil. Imported entries keep their old times, but stand behind
+-- younger ones. So for a while after an import, the times of entries do not show where to
+-- stop.
 local function lookFrom(since, imported)
   return imported and tonumber(imported) + 60000 >= since and 0 or since
 end
 
--- Searches the entries at the places from first to last, counted from 1. Returns what
--- find returns, and then the chunk of entries that it has read.
+-- Searches the entries at a range of places, counted from 1. The parameters first and
+-- last are the ends of the range. Returns what find returns, and then the chunk of
+-- entries that it has read.
 local function within(key, first, last)
   local chunk, n, tail = redis.call('LRANGE', KEYS[1], first - 1, last - 1), #key, string.byte(key, -1)
   for i = #chunk, 1, -1 do
@@ -27,11 +29,12 @@ local function within(key, first, last)
   return nil, nil, nil, chunk
 end
 
--- Returns the place of the entry in the list, counted from 1, the entry before it, and
--- the entry itself, both as stored. Returns nil if there is no such entry among the first
--- entries, as many as length says. It reads growing chunks, because most repetitions are
--- among the latest entries. It stops after 1,000 entries, or after a chunk that begins
--- before the time since, in ms. The last result is '1' if it stopped for the former reason.
+-- Searches the beginning of the list, which has as many entries as length says, from its
+-- end. Returns the place of the entry, counted from 1, the entry before it, and the entry
+-- itself, both as stored. Returns nil if no entry has the key. It reads growing chunks,
+-- because most repetitions are among the latest entries. It stops after 1,000 entries, or
+-- after a chunk that begins before the time since, in ms. The last result is '1' if it
+-- stopped after 1,000 entries.
 local function find(key, length, since)
   local left = length
   for _, size in ipairs({16, 48, 192, 744}) do
@@ -59,10 +62,9 @@ local function keysBack(length, since)
   return keys
 end
 
--- Does what find does, for an entry that was written after the time since, in ms, perhaps
--- very long ago, and most probably within a minute after that time. So if the entry is
--- not among the latest 1,000, the entries of that minute are searched, and 64 before
--- them.
+-- Does what find does, for an entry that may be very old. The entry was written after the
+-- time since, in ms, most probably within a minute of it. If the entry is not among the
+-- latest 1,000, the function searches the entries of that minute, and 64 before them.
 local function findLong(key, length, since)
   local place, before, found, more = find(key, length, since)
   if not more then return place, before, found end

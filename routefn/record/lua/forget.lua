@@ -1,12 +1,12 @@
 -- Prelude: forgets devices, in the hash of an inbox, which is the last one of KEYS.
 -- Needs live.lua and device.lua.
 --
--- Three fields of the hash have the highest value of all forgotten devices. Up to floor,
--- the numbers of an unknown device are closed; up to out, its tokens are void; 'cur:' is
--- the furthest cursor of the inbox.
+-- Three fields of the hash have the highest values of all forgotten devices. The numbers
+-- of an unknown device are closed up to floor. Its tokens are void up to out. The field
+-- 'cur:' has the furthest cursor of the inbox.
 
--- Returns the further one of two cursors of the inbox. Each is a line, which may be
--- missing or have another epoch.
+-- Returns the further one of two cursors of the inbox. Each is a line, or nil. A line may
+-- have another epoch.
 local function further(a, b, epoch)
   local function at(line)
     local of, n = string.match(line or '', '^0\t(%x+)\t(%d+)')
@@ -15,10 +15,10 @@ local function further(a, b, epoch)
   return at(b) > at(a) and b or a
 end
 
--- Returns the devices to forget, so that at most limit are left, and whether there are
--- more than that. The parameter most bounds how many it returns. First come the devices
--- that were offline longest, then those that have been connected longest. The device keep
--- is never among them.
+-- Returns the devices to forget, so that at most limit are left. The parameter most
+-- bounds how many devices it returns. The second result says whether there are more to
+-- forget. First come the devices that were offline longest, then those that have been
+-- connected longest. The parameter keep is a device that is never among them.
 local function surplus(seen, connected, limit, keep, most)
   local names = {}
   for name in pairs(seen) do
@@ -38,8 +38,8 @@ local function surplus(seen, connected, limit, keep, most)
   return list, count > most
 end
 
--- Removes the devices with these names from the hash and from seen. Returns the names
--- as a set.
+-- Removes devices from the hash and from seen. The parameter names has their names.
+-- Returns the names as a set.
 local function forget(names, seen, connected, epoch)
   local gone = {}
   if #names == 0 then return gone end
@@ -59,8 +59,8 @@ local function forget(names, seen, connected, epoch)
   return gone
 end
 
--- Splits lines of live sessions: returns those of other devices, and those of devices
--- in the set gone.
+-- Splits lines of live sessions. The first result has the lines of devices that stay. The
+-- second result has the lines of devices in the set gone.
 local function part(lines, gone)
   local stay, leave = {}, {}
   for _, line in ipairs(lines) do

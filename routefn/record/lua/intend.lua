@@ -1,6 +1,6 @@
 -- Records the intent of a user to join or leave a group. If an earlier intent for the
--- group was not carried out, it records nothing and answers the earlier one, which must
--- be carried out first.
+-- group was not carried out, the script records nothing and answers that one. The caller
+-- must carry it out first.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] group; ARGV[2] 'join', 'once' or 'leave', see change.lua; ARGV[3] the user's

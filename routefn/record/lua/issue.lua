@@ -1,6 +1,6 @@
--- Issues the next session number of a user. It is also above the number of the token that
--- the device shows. A store that came back with older data may not know that it has
--- issued that number, and its clock may be behind it.
+-- Issues the next session number of a user. The number is also above the number of the
+-- token that the device shows. A store that came back with older data may have forgotten
+-- that it issued the token's number. Its clock may be behind that number, too.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device; ARGV[2] number and ARGV[3] expiry of the token that the device shows,

@@ -2,10 +2,10 @@
 -- device TAB number of the login TAB network from which it came TAB chains. Needs
 -- live.lua.
 --
--- The store judges the refresh tokens of one login by a chain, "number:generation:id:ms":
--- the number of the login, the generation that comes next, the id of the token that was
--- used last, and when that token was used first. The chain that was used last stands last
--- in the line.
+-- The refresh tokens of one login follow each other in a chain. The store judges them by
+-- "number:generation:id:ms": the number of the login, the generation that comes next, the
+-- id of the token that was used last, and when that token was used first. The chain that
+-- was used last stands last in the line.
 
 local mostChains = 4 -- per device: several programs may use one device name
 
@@ -37,13 +37,13 @@ local function loginsText(logins)
   return table.concat(lines, '\n')
 end
 
--- Returns the chain of a login of which no refresh token was used yet. generation is that
--- of the token that comes next.
+-- Returns the chain of a login that has used no refresh token yet. The parameter
+-- generation is the generation of the token that comes next.
 local function newChain(number, generation)
   return {number = number, generation = generation, used = '', at = 0}
 end
 
--- Removes the chain of a login's number, and returns it or nil.
+-- Removes the chain of the login with a number. Returns that chain, or nil.
 local function takeChain(login, number)
   for i, c in ipairs(login.chains) do
     if c.number == number then return table.remove(login.chains, i) end
@@ -57,8 +57,8 @@ local function addChain(login, chain)
   if #login.chains > mostChains then table.remove(login.chains, 1) end
 end
 
--- An unknown device never connected. Drops the oldest logins of unknown devices; the
--- parameter most says how many of them stay.
+-- Drops the oldest logins of unknown devices, which are devices that never connected. The
+-- parameter most says how many of these logins stay.
 local function dropOldest(logins, seen, most)
   local names = {}
   for device in pairs(logins) do

@@ -1,7 +1,7 @@
 -- Logs a device out. Its live session ends, and every number, ticket and token that it
 -- got until now becomes void for good.
 --
--- It always writes, if need be a value that is there already: see append.lua.
+-- The script always writes, even if nothing changes: see append.lua.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device; ARGV[2] device, ARGV[3] number and ARGV[4] expiry of the caller's
@@ -21,8 +21,8 @@ if ARGV[2] ~= '' then
     return {why}
   end
 end
--- The new number is above the clock and above the token's number, too: a failover may
--- have forgotten the last number, and the clock may be behind that one.
+-- The new number is above the clock, and above the number of the token, too. A failover
+-- may have lost the last number, and the clock may be behind that number.
 local last = math.max(tonumber(head[2] or 0), tonumber(head[4] or 0), live or 0, clock(), tonumber(ARGV[3]) or 0)
 redis.call('HSET', KEYS[1], 'issued', digits(last))
 if live then redis.call('HSET', KEYS[1], 'live', table.concat(others, '\n')) end

@@ -3,9 +3,9 @@
 -- was lost, the log gets a new epoch. Its numbers begin at one, because its base is not
 -- known.
 --
--- Fields that are there stay. If the hash of an inbox was lost, the script restores the
--- marks and the guard from the owner's relations, so that no blocked user can write: see
--- guard.lua.
+-- If the hash exists, the script keeps its fields. If the hash of an inbox was lost, the
+-- script restores the marks and the guard from the owner's relations, so that no blocked
+-- user can write: see guard.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the log; of an inbox KEYS[3] its owner's relations
 -- ARGV[1] a new epoch, ARGV[2] the genesis entry as stored, ARGV[3] '1' for an inbox

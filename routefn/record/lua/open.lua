@@ -39,11 +39,11 @@ local verdict = 'ok'
 if number <= math.max(closed, void or 0) or (live and number <= live and not again) then
   verdict = 'superseded'
 elseif not again and ARGV[7] ~= '0' and clock() - number > tonumber(ARGV[7]) then
-  verdict = 'expired' -- a number is never below the clock at its issue
+  verdict = 'expired' -- the clock at its issue was not above the number
 elseif live and not again and displaces ~= -1 and displaces < live then
-  -- A live session whose number is below the one that the ticket names was displaced
-  -- before the ticket was made. A failover forgot that, so the session is live again, and
-  -- may be displaced once more.
+  -- The ticket names a number. A live session with a lower number was displaced before
+  -- the ticket was made. A failover forgot that, and the session is live again. So it may
+  -- be displaced once more.
   verdict = 'other'
 end
 local answer = {verdict, digits(number), again and '' or mine, head[1], tonumber(head[2] or 0), length,
@@ -73,9 +73,9 @@ if ARGV[10] and not string.find('\n' .. answer[8], '\n' .. ARGV[10] .. '\t', 1, 
   redis.call('HSET', KEYS[2], 'cur:' .. device, answer[8])
 end
 
--- An inbox of an earlier version has devices that are not listed. An inbox has them, too,
--- if it has more fields than 28, the marks, and three per device: then a route of an
--- earlier version is writing to it.
+-- An inbox of an earlier version has devices that are not listed. A route of an earlier
+-- version may also be writing to an inbox that has a list. The inbox then has more fields
+-- than 28, the marks, and three per device.
 local import = head[14] or not head[12] or redis.call('HLEN', KEYS[2]) > 3 * limit + 28 + tonumber(head[17] or 0)
 if import and not head[14] then redis.call('HSET', KEYS[2], 'import', '0') end
 answer[12], answer[13] = table.concat(leave, '\n'), (more or import) and '1' or ''

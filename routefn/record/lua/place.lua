@@ -2,8 +2,7 @@
 --
 -- KEYS[1] list, KEYS[2] hash of the log
 -- ARGV[1] the entry's key
--- Answers {'nolog'} or {'ok', epoch, number}. If there is no such entry, the number is
--- zero.
+-- Answers {'nolog'} or {'ok', epoch, number}. The number is zero if no entry has the key.
 local length = redis.call('LLEN', KEYS[1])
 local head = redis.call('HMGET', KEYS[2], 'epoch', 'base')
 if length == 0 or not head[1] then return {'nolog'} end

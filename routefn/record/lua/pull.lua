@@ -1,8 +1,8 @@
--- Reads a piece of a log behind a position. If the reader has fetched what stands before
--- the position, it writes the field read, see fetched.lua; it changes nothing else. Of a
--- group's log a user may read from the entry by which they joined to the one by which
--- they left. The answer treats earlier entries as trimmed, and later ones as not written
--- yet.
+-- Reads a piece of a log behind a position. If the reader has fetched all entries before
+-- the position, the script writes the field read, see fetched.lua. It changes nothing
+-- else. In a group's log, a user may read from the entry of their joining to the entry of
+-- their leaving. The answer treats earlier entries as trimmed, and later ones as not
+-- written yet.
 --
 -- KEYS[1] list, KEYS[2] hash of the log
 -- ARGV[1] number of the position, 0 for the beginning; ARGV[2] its epoch; ARGV[3] its
@@ -23,8 +23,8 @@ local base, after = tonumber(head[2] or 0), tonumber(ARGV[1])
 local first = base -- the user may read the entries with numbers above this one
 
 -- Returns whether the position is in the log, as far as can be told. If a failover lost
--- the end of the log, the position may be behind the entry by which the user left, and
--- yet not in the log.
+-- the end of the log, the position may not be in the log any more. It can then still be
+-- behind the entry by which the user left.
 local function stands()
   if head[1] ~= ARGV[2] or after > base + redis.call('LLEN', KEYS[1]) then return false end
   local at = after > base and redis.call('LINDEX', KEYS[1], after - base - 1)

@@ -1,11 +1,11 @@
--- Prelude: the budgets of a group, one line each: a member's id, or 0 for the group's own
--- budget, TAB and the budget. A full budget has no line. So there are no more lines than
--- messages in the burst of a group. Needs rate.lua.
+-- Prelude: the budgets of a group, one line each. A line is a member's id, TAB, and the
+-- budget. The group's own budget has 0 in place of the id. A full budget has no line. So
+-- there are at most as many lines as messages in the burst of a group. Needs rate.lua.
 
 -- Returns the budgets in a text, at the time now, in ms. ARGV[at] says after how many us
 -- one message is back in the group's own budget. ARGV[at + 1] says how many messages that
 -- budget has when it is full, or 0 if there is no rate. ARGV[at + 2] and ARGV[at + 3] say
--- the same of a member's budget.
+-- the same about a member's budget.
 local function ratesOf(text, now, at)
   local rates = {now = now * 1000, of = {}, spent = false,
     every = tonumber(ARGV[at]), burst = tonumber(ARGV[at + 1]),
@@ -14,15 +14,16 @@ local function ratesOf(text, now, at)
   return rates
 end
 
--- Stores a budget that was not enough, because spend may have corrected it. Returns wait.
+-- Stores a budget that was not enough, because the function spend may have corrected it.
+-- Returns the parameter wait.
 local function refused(rates, whose, whole, wait)
   rates.of[whose], rates.spent = whole, true
   return wait
 end
 
--- Takes one message from the group's budget and one from a member's. If one of the two
--- has none left, it takes nothing, and returns the ms until that one has a message
--- again.
+-- Takes one message from the group's budget and one from a member's. If one of the
+-- budgets has none left, the function takes nothing. It then returns the ms until that
+-- budget has a message again.
 local function charge(rates, from)
   if from == '' then return nil end
   local group, member, wait

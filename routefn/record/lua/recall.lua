@@ -1,4 +1,4 @@
--- Recalls entries of a sender's own inbox whose receiver did not take them.
+-- Recalls entries of a sender's own inbox that the receivers' inboxes did not take.
 --
 -- KEYS[1] list, KEYS[2] hash of the log
 -- ARGV[1] time in ms back to which it searches, then the keys of the entries

@@ -1,5 +1,5 @@
--- Uses a refresh token, which is then replaced by its successor. Each use takes one unit
--- from a budget of the user. If the budget has none left, nothing changes.
+-- Uses a refresh token, and replaces it by its successor. Each use takes one unit from a
+-- budget of the user. If the budget has none left, nothing changes.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device; ARGV[2] number, ARGV[3] expiry, ARGV[4] generation, ARGV[5] id of the

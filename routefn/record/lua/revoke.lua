@@ -2,7 +2,7 @@
 -- sessions end, and every number, ticket and token that the devices got until now becomes
 -- void for good.
 --
--- It always writes, if need be a value that is there already: see append.lua.
+-- The script always writes, even if nothing changes: see append.lua.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] device whose session ends, or '' for all devices; ARGV[2] device whose
@@ -61,9 +61,9 @@ local stay, leave = part(lines, gone)
 redis.call('HSET', KEYS[1], 'issued', digits(last), 'live', table.concat(stay, '\n'))
 if seen then redis.call('HSET', KEYS[1], 'devices', seenText(seen)) end
 if floor then
-  -- The caller's device may be one that never connected. If its session stays, it gets a
-  -- field of its own, unless the hash has too many fields. Without that bound, a caller
-  -- could make any number of fields.
+  -- The caller's device may be one that never connected. If the session of such a device
+  -- stays, the device gets a field of its own, unless the hash has too many fields.
+  -- Without that bound, a caller could make any number of fields.
   local asks = ARGV[3]
   if asks ~= '' and not gone[asks] and redis.call('HLEN', KEYS[1]) < tonumber(ARGV[6]) + tonumber(head[7] or 0) then
     local own = redis.call('HMGET', KEYS[1], 'out:' .. asks, 'out')

@@ -1,6 +1,6 @@
 -- Gives users roles in a group, or in the system, which is the group of everyone. The
--- caller has judged whether that is allowed, by the roles of the group, which have a
--- version. If the roles have another version by now, nothing changes.
+-- caller has judged by the group's roles whether that is allowed. These roles have a
+-- version. If they have another version by now, nothing changes.
 --
 -- KEYS[1] hash of the group's log
 -- ARGV[1] version of the roles; ARGV[2] the user who must belong to the group, or '';

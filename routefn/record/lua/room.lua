@@ -1,19 +1,20 @@
--- Prelude: the places of the inbox in KEYS[1]. A message takes a place while it waits,
--- which means that no device of the owner has fetched it. See full.go. Needs contact.lua.
+-- Prelude: the places of the inbox in KEYS[1]. A message waits until a device of the
+-- owner has fetched it, and takes a place until then. See full.go. Needs contact.lua.
 --
--- While so few entries wait that no sender can hold too many places, nothing is counted.
--- Otherwise the hash KEYS[3] has the counts. Each sender whose messages wait has a field
--- with their number, which is negated for a stranger. The other fields are epoch, the
--- sums all and strangers, and the numbers from and to. An entry is counted if its number
--- is above from and at most to.
+-- As long as few entries wait, no sender can hold too many places, and nothing is
+-- counted. If more wait, the hash KEYS[3] has the counts. Each sender whose messages wait
+-- has a field with their number, which is negated for a stranger. The other fields are
+-- epoch, the sums all and strangers, and the numbers named from and to. An entry counts
+-- if its number is above the first of these two, and at most the second.
 
 local function whole(n)
   return string.format('%.0f', n)
 end
 
--- Returns the room of an inbox. Entries up to the number lower do not wait; newest is the
--- number of the last entry. places, sender and strangers say how many places there are:
--- see limit.Places. life says for how many ms the counts are kept.
+-- Returns the room of an inbox. The parameter lower is the number up to which entries do
+-- not wait, and newest is the number of the last entry. The parameters places, sender and
+-- strangers say how many places there are: see limit.Places. The parameter life says for
+-- how many ms the counts are kept.
 local function roomOf(owner, epoch, base, lower, newest, places, sender, strangers, life)
   return {owner = owner, epoch = epoch, base = base,
     lower = math.max(base, lower), newest = newest, places = tonumber(places), sender = tonumber(sender),
@@ -46,7 +47,8 @@ local function add(room, from, n)
   if stranger then tally.strangers = tally.strangers + n end
 end
 
--- Adds n to the counts for each entry above from, up to and with to.
+-- Adds n to the counts, for each entry in a range. The parameter from is the number
+-- before the range, and the parameter to is the last number in it.
 local function addAll(room, from, to, n)
   while from < to do
     local chunk = redis.call('LRANGE', KEYS[1], from - room.base, math.min(from + 50, to) - room.base - 1)
@@ -59,8 +61,8 @@ local function addAll(room, from, to, n)
   end
 end
 
--- Reads the counts, and brings them up to date: it adds new entries, and takes away those
--- that do not wait any longer. So an entry is read only for these two changes.
+-- Reads the counts, and brings them up to date. It adds new entries, and takes away
+-- entries that do not wait any longer. So it reads each entry only for these two changes.
 local function recount(room)
   local kept = redis.call('HMGET', KEYS[3], 'epoch', 'from', 'to', 'all', 'strangers')
   local from, to = tonumber(kept[2] or 0), tonumber(kept[3] or 0)
@@ -96,8 +98,8 @@ local function keepCounts(room)
   redis.call('PEXPIRE', KEYS[3], room.life)
 end
 
--- Returns whether the inbox has a place for one more message of a sender. If so, the
--- caller must append that message. The owner always has a place.
+-- Returns whether the inbox has a place for one more message of a sender. If it returns
+-- true, the caller must append that message. The owner always has a place.
 local function admit(room, from)
   local mine = from == room.owner
   if not mine and room.newest - room.lower >= room.sender then

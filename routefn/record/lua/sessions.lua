@@ -2,10 +2,10 @@
 -- counts. It changes nothing.
 --
 -- KEYS[1] hash of the user's log
--- ARGV[1] for how many ms a login counts, ARGV[2] how many to list
--- Answers {'nolog'}, or {'ok', and for each session: device, '1' if it is live or '0',
--- since when in ms, number of the last login, the network from which that came}, live
--- ones first.
+-- ARGV[1] for how many ms a login counts, ARGV[2] how many sessions to list
+-- Answers {'nolog'}, or {'ok', and for each session: device, '1' if the session is live or
+-- '0', since when in ms, number of the last login, the network from which that login came},
+-- live sessions first.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'live', 'devices', 'logins', 'out')
 if not head[1] then return {'nolog'} end
 local connected, seen, logins = connectedIn(head[2]), seenIn(head[3]) or {}, loginsIn(head[4])

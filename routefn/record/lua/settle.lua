@@ -1,6 +1,6 @@
 -- Removes an intent about which the group has decided, and changes the user's list of
--- groups accordingly. If the intent is not there, it was settled before. Then nothing
--- changes, but the script writes the version again: see append.lua.
+-- groups accordingly. If the intent was settled before, it is gone. Then nothing changes,
+-- but the script writes the version again: see append.lua.
 --
 -- KEYS[1] hash of the user's log
 -- ARGV[1] group, ARGV[2] version of the intent, ARGV[3] '1' if the user belongs to the

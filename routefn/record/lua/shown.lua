@@ -1,6 +1,6 @@
 -- Finds out which of some entries are among the latest 1,000 of a log. It changes
--- nothing. It reads growing chunks from the end, because most entries are reported as
--- shown soon after they were stored, and stops when it has found them all.
+-- nothing. It reads growing chunks from the end, and stops when it has found them all.
+-- Most entries are reported as shown soon after they were stored.
 --
 -- KEYS[1] list
 -- ARGV the entries' keys

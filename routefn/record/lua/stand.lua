@@ -1,7 +1,7 @@
 -- Answers whether entries that were read are still at their places in the log. It always
--- writes: see append.lua. What it writes is a time to live of 30 years, which it takes
--- back in the same step. That changes nothing and needs no memory, so even a store whose
--- memory is full accepts it.
+-- writes: see append.lua. It sets a time to live of 30 years, and removes that again in
+-- the same step. This changes nothing and needs no memory, so even a store whose memory
+-- is full accepts it.
 --
 -- KEYS[1] list, KEYS[2] hash of the log
 -- ARGV[1] epoch; ARGV[2] number and ARGV[3] key of the log's end; then the number and the
@@ -11,7 +11,8 @@ local head = redis.call('HMGET', KEYS[2], 'epoch', 'base')
 if head[1] ~= ARGV[1] then return {'gone'} end
 local base = tonumber(head[2] or 0)
 
--- Returns whether the entries in ARGV[from] to ARGV[to] are at their places.
+-- Returns whether a range of entries is at its places. ARGV[from] and ARGV[to] are the
+-- ends of the range.
 local function stand(from, to)
   if to < from then return true end
   local first, last = tonumber(ARGV[from]) - base, tonumber(ARGV[to - 1]) - base

@@ -1,6 +1,6 @@
--- Does what trim.lua leaves to do. If the newest entry of a log is too old, it loses its
--- text and stays. A group that has had no members for a while is deleted. Times are
--- compared by two clocks, as in trim.lua.
+-- Does the rest of the work of trim.lua. If the newest entry of a log is too old, it
+-- loses its text and stays. A group that has had no members for a while is deleted. Times
+-- are compared by two clocks, as in trim.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the log; of a group KEYS[3] members, KEYS[4] leases,
 -- KEYS[5] record that it has ended, KEYS[6] record of imported messages

@@ -1,5 +1,5 @@
 -- Brings the devices of an inbox within their bound, one step per call. An inbox of an
--- earlier version has devices with fields in the hash that are not listed: the script
+-- earlier version has devices that are not listed, with fields in the hash. The script
 -- lists them. Then it forgets the devices beyond the bound.
 --
 -- KEYS[1] hash of the user's log

@@ -1,19 +1,19 @@
--- Removes entries from the beginning of a log: those above a count, and those that are
--- too old by two clocks, this server's and another one. So while one of the two is wrong,
--- nothing is removed too early. The newest entry stays. The base of the log grows by the
--- number of removed entries, so that all others keep their numbers. No other script
--- shortens a list.
+-- Removes entries from the beginning of a log. It removes those above a count, and those
+-- that are too old by two clocks, this server's and another one. So if one of the clocks
+-- is wrong, nothing is removed too early. The newest entry stays. The base of the log
+-- grows by the number of removed entries, so that all others keep their numbers. No other
+-- script shortens a list.
 --
 -- An entry waits while no device of the owner has fetched it: see room.lua. Entries of
--- the owner do not wait. In an inbox that can be full, the count removes no entry that
--- waits. In another inbox it does.
+-- the owner do not wait. If the inbox can be full, the count does not remove waiting
+-- entries. In any other inbox it removes them, too.
 --
 -- KEYS[1] list, KEYS[2] hash of the log; of an inbox that can be full: KEYS[3] its counts,
 -- KEYS[4] the users to whom its owner wrote
 -- ARGV[1] how many entries are kept at most; ARGV[2] how many ms an entry is kept at
--- most; ARGV[3] the other clock, in ms; ARGV[4] how many entries are read to find their
--- age at most, which bounds the time of the script, and how many removed ones are read to
--- see whether they waited; ARGV[5] the owner of an inbox
+-- most; ARGV[3] the other clock, in ms; ARGV[4] how many entries the script reads at most
+-- to find their age, and how many removed ones it reads to see whether they waited; this
+-- bounds the time of the script; ARGV[5] the owner of an inbox
 -- Answers {'ok', how many were removed, how many are left, the time of the oldest entry
 -- that is left, in ms, how many of the removed waited and were above the count, how many
 -- waited and were too old}.
@@ -49,7 +49,7 @@ local drop = bounded and epoch and math.max(0, math.min(over, read - base)) or o
 local bound = drop + tonumber(ARGV[4])
 local oldest, size = nil, 2
 while not oldest and drop < length - 1 and drop < bound do
-  size = math.min(2 * size, 64) -- most often few entries are old; otherwise many are
+  size = math.min(2 * size, 64) -- at first few entries are read, because most often few are old
   for _, stored in ipairs(redis.call('LRANGE', KEYS[1], drop, drop + size - 1)) do
     local t = timeOf(stored)
     local old = t ~= nil and t < cutoff

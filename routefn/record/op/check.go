@@ -11,8 +11,8 @@ import (
 )
 
 // check checks every master for Dial. It refuses a server that evicts keys, because such
-// a server would silently lose logs and sessions one by one. It finds that out by INFO,
-// because managed Redis has no CONFIG.
+// a server would silently lose logs and sessions one by one. It reads the eviction policy
+// by INFO, because managed Redis has no CONFIG.
 func (d *DB) check(ctx context.Context) error {
 	return d.Topology.Each(ctx, func(ctx context.Context, c *redis.Client) error {
 		if err := c.Ping(ctx).Err(); err != nil {

@@ -19,9 +19,9 @@ import (
 // texts also come back as errors.
 func init() { redis.SetLogger(new(logging.VoidLogger)) }
 
-// DB sends operations to the servers of the store. It is safe for concurrent use. A
-// call blocks until its context ends or the timeouts of Config are over, at the latest.
-// If its context ends while it waits for replicas, a goroutine goes on with the batch.
+// DB sends operations to the servers of the store. It is safe for concurrent use. A call
+// blocks at the latest until its context ends or the timeouts of Config are over. If the
+// context ends while the call waits for replicas, a goroutine goes on with the batch.
 // Close waits for these goroutines. The library has a few more for its connections.
 type DB struct {
 	Topology servers.Topology // where the servers are
@@ -34,9 +34,9 @@ type DB struct {
 	writers  *writers      // nil: replicas need not have a write
 }
 
-// Dial connects to the store and checks it. The store must answer. The store's user must
-// have all the rights in needed. The store must not evict keys when its memory is full.
-// If Config.Replicas is set, it must have WAIT. The caller closes the DB.
+// Dial connects to the store and checks it. The store must answer, and must not evict
+// keys when its memory is full. Its user must have all the rights in needed. If
+// Config.Replicas is set, the store must have WAIT. The caller closes the DB.
 func Dial(ctx context.Context, cfg Config) (*DB, error) {
 	d, err := Open(cfg)
 	if err != nil {

@@ -25,10 +25,11 @@
 //
 // A call returns ErrUnavailable if it was certainly not executed. It returns ErrUnknown
 // if a write was sent and no answer came. The Redis library repeats nothing. This package
-// repeats an operation in three cases. A server answered that it did not execute it (a
-// moved slot, an unknown script). Its connection was found dead before the operation was
-// sent (Config.ProbeIdle). It only reads, and its connection died. In this case it is
-// repeated only once.
+// repeats an operation in three cases. In the first case, a server answered that it did
+// not execute the operation (a moved slot, an unknown script). In the second case, the
+// connection was found dead before the operation was sent (Config.ProbeIdle). In the
+// third case, the operation only reads, and its connection died. Then it is repeated only
+// once.
 //
 // While the store's memory is full, writes fail with ErrUnavailable, and reads still
 // work. Redis 7.0 then refuses all commands in a MULTI, so a read of several keys or
@@ -36,19 +37,20 @@
 //
 // # Replicas
 //
-// An op that DB.Accept sends succeeds only after Config.Replicas have it. All such
-// writes to one master are sent in one pipeline with one WAIT at its end. Writes that
-// arrive meanwhile form the next batch. The result is ErrUnknown if too few replicas
-// answer in time, if the connection is lost, or if the primary becomes a replica.
+// An op that DB.Accept sends succeeds only after as many replicas as Config.Replicas says
+// have it. All such writes to one master are sent in one pipeline with one WAIT at its
+// end. Writes that arrive meanwhile form the next batch. The result is ErrUnknown if too
+// few replicas answer in time, if the connection is lost, or if the primary becomes a
+// replica.
 //
-// WAIT answers for the last write of its connection. If that connection has only read,
-// Redis 7.0 waits all the same, but Valkey 9 answers at once that all replicas have the
-// write. In a transaction neither of them waits. Redis answers that no replica has the
-// write, and Valkey answers that all have it. On another connection of the pool, or at
-// another master, the answer is about another write. So each op that needs replicas must
-// write, and is in one pipeline with its WAIT. A command that changes nothing, such as
-// DEL of a key that does not exist, is not replicated and does not count as a write.
-//
+// WAIT answers for the last write of its connection. On a connection that has only read,
+// Redis 7.0 waits all the same, but Valkey 9 does not. It answers at once that all
+// replicas have the write. In a transaction neither of them waits. Redis answers that no
+// replica has the write, and Valkey answers that all have it. On another connection of
+// the pool, or at another master, the answer is about another write. So each op that
+// needs replicas must write, and is in one pipeline with its WAIT. A command that changes
+// nothing, such as DEL of a key that does not exist, is not replicated and does not count
+// as a write.
 // # Rights
 //
 // rights.go lists the commands that the store's user must be allowed to use. If some

@@ -11,9 +11,9 @@ var (
 	// ErrUnavailable is returned if the operation failed and certainly wrote nothing.
 	// The caller may simply try again.
 	ErrUnavailable = errors.New("store is not available")
-	// The error of Dial wraps ErrUnfit if the store answers but cannot be used. The
-	// reason is its user's rights, the password or the eviction policy. Waiting does not
-	// help.
+	// The error of Dial wraps ErrUnfit if the store answers but cannot be used. The reason
+	// is the rights of the store's user, the password or the eviction policy. Waiting does
+	// not help.
 	ErrUnfit = errors.New("store cannot be used")
 	// ErrUnknown is returned if a write was sent and no answer came. The store may have
 	// executed the write or not. The next try must first search for its result.
@@ -26,7 +26,7 @@ var (
 )
 
 // errSlow means that ops were not sent because the server took too long for earlier ones.
-// Their errors wrap it.
+// The errors of these ops wrap errSlow.
 var errSlow = fmt.Errorf("%w: the store is too slow for all of it", servers.ErrUnsent)
 
 // Classify turns an error of the Redis library into one of this package. The result is

@@ -1,8 +1,9 @@
 -- Prelude: the addresses that an account knows, one line each, the latest first: digest
 -- SPACE ms of the latest login SPACE number of the address's bucket, see bucket.lua.
 
--- Returns those addresses in text that were seen within the last life ms. The second
--- result is the one with one of the digests, or nil. The first result has all others.
+-- Reads the addresses in a text, and leaves out those that were last seen more than life
+-- ms ago. The second result is the address that has one of the digests, or nil. The first
+-- result has all other addresses.
 local function addresses(text, now, life, digests)
   local others, mine = {}, nil
   for digest, seen, full in string.gmatch(text or '', '(%S+) (%d+) (%d+)') do
@@ -14,8 +15,9 @@ local function addresses(text, now, life, digests)
   return others, mine
 end
 
--- Returns a text with the address in the parameter first, unless that is nil, and then
--- the addresses in others. The parameter most bounds the number of lines.
+-- Returns addresses as a text. The parameter first is the address of the first line, or
+-- nil. The parameter others has the addresses of the next lines. The parameter most
+-- bounds the number of lines.
 local function textOf(first, others, most)
   local lines = {}
   local function add(a)
@@ -26,7 +28,8 @@ local function textOf(first, others, most)
   return table.concat(lines, '\n')
 end
 
--- Returns the set of the arguments from ARGV[first] on.
+-- Returns a set of the script's arguments. The parameter first is the index in ARGV at
+-- which the set begins.
 local function setOf(first)
   local set = {}
   for i = first, #ARGV do set[ARGV[i]] = true end

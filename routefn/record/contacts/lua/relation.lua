@@ -1,7 +1,7 @@
--- Prelude: the relations of a user: which others are blocked, contacts, or asked to be
--- that. A hash, "the user's relations", has all of them. The step that stores a message
--- must check some of this, so the hash of the user's inbox has that part, too: see
--- guard.lua. Needs guard.lua.
+-- Prelude: the relations of a user to others. Another user can be blocked, or a contact,
+-- or somebody who asks or is asked to become a contact. A hash, "the user's relations",
+-- has all relations. The step that stores a message must check a part of them. So the
+-- hash of the user's inbox has that part, too: see guard.lua. Needs guard.lua.
 --
 -- A field of the relations is named after the id of another user. Its value is: the ms
 -- since when that user is blocked, or ''; TAB the state; TAB the ms since when the state
@@ -27,9 +27,9 @@ local function numbersOf(text)
     incoming = tonumber(incoming or 0), outgoing = tonumber(outgoing or 0)}
 end
 
--- Writes three fields into the hash of an inbox: the guard, which follows from the number
--- of blocked users and the first word of may; and add and find, the second and the third
--- word.
+-- Writes three fields into the hash of an inbox. The field guard follows from the number
+-- of blocked users and the first word of may. The fields add and find are the second and
+-- the third word.
 local function setGuard(hash, blocked, may)
   local words = {}
   words.add, words.find = string.match(may or '', '^%S+ (%S+) (%S+) ')

@@ -2,8 +2,8 @@
 -- takes the place of the one before.
 --
 -- KEYS[1] hash of the present generation, KEYS[2] of the one before
--- ARGV[1] how many ids are many; ARGV[2] the store's clock in ms; ARGV[3] for how many ms
--- both live
+-- ARGV[1] the number of ids at which a generation is full; ARGV[2] the store's clock in
+-- ms; ARGV[3] for how many ms both generations live
 -- Answers {'ok'}.
 if redis.call('HLEN', KEYS[1]) < tonumber(ARGV[1]) then return {'ok'} end
 redis.call('UNLINK', KEYS[2])

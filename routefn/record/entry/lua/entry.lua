@@ -20,9 +20,9 @@ local function varint(s, i)
   end
 end
 
--- Returns the varint in the field of the entry that has the tag wanted. Returns nil if
--- there is no such field, or the entry cannot be read. It passes over other fields,
--- which are varints or have a length.
+-- Returns the varint of one field of the entry. The parameter wanted is the tag of that
+-- field. Returns nil if there is no such field, or the entry cannot be read. It passes
+-- over other fields, which are varints or have a length.
 local function fieldOf(stored, wanted)
   local i = string.find(stored, '\n', 1, true)
   if not i then return nil end

@@ -1,5 +1,5 @@
--- Invites users to a group. A user who has blocked the inviter, or belongs to the group, is
--- not invited. If a user has too many invitations, the oldest one goes.
+-- Invites users to a group. The script does not invite members of the group, or users who
+-- have blocked the inviter. If a user has too many invitations, the oldest one goes.
 --
 -- KEYS hashes of the users' logs
 -- ARGV[1] the inviter; ARGV[2] the group; ARGV[3] the group's name; ARGV[4] the most
