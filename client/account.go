@@ -8,9 +8,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// DeleteAccount deletes the user's account for good, and ends the sessions of all
-// devices. The client stops, because its own session has ended. The parameter password is
-// that of the account. If the route asks for none, it is ignored. With Config.JWT, the
+// DeleteAccount deletes the user's account for good, and ends the sessions of all devices.
+// The client stops, because its own session has ended. The parameter password is the
+// account's password. A route that asks for no password ignores it. With Config.JWT, the
 // client sends a JWT instead. If the password or the JWT is wrong, the error has the code
 // proto.WrongPassword. After any other error, call it again. Within a minute the servers
 // remove what they have of the account. The local history stays.

@@ -8,9 +8,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// keysKept is how many keys wait for the next acknowledgement. If there are more, the
-// oldest key is dropped. Then the sender of that message gets no delivery mark, but can
-// call WasDelivered.
+// keysKept is how many keys of messages wait for the next acknowledgement. If there are
+// more, the oldest key is dropped. Then the sender of its message gets no delivery mark,
+// but can call WasDelivered.
 const keysKept = 10 * proto.MaxShown
 
 // acks has the positions that were shown and are not acknowledged yet. The client's mu
@@ -61,7 +61,7 @@ func (a *acks) takeAt(now time.Time) *proto.Frame {
 }
 
 // take returns a frame that acknowledges all that was shown, or nil if nothing is new.
-// Keys for which the frame has no room are left for the next one.
+// Keys for which the frame has no room are left for the next frame.
 func (a *acks) take() *proto.Frame {
 	if !a.dirty {
 		return nil

@@ -13,9 +13,8 @@ import (
 const (
 	shortestDelay = 500 * time.Millisecond
 	longestDelay  = 30 * time.Second
-	// atOnce is how often in a row a client retries without a pause, if the refusals
-	// allow that. It is limited so that a node which refuses all clients is not flooded
-	// with retries.
+	// atOnce is how often in a row a client retries without a pause, if the refusals allow
+	// that. The limit keeps retries from flooding a node that refuses all clients.
 	atOnce = 2
 	// After a connection that has lived for settled, the client counts failures from zero
 	// again.
@@ -25,15 +24,16 @@ const (
 	avoidMax = 16 // a login may name at most this many nodes
 )
 
-// nextDelay returns the pause after n failures in a row, not counting the latest one.
+// nextDelay returns the pause after the latest failure. The parameter n counts the
+// failures in a row before it.
 func nextDelay(n int) time.Duration {
 	return retry.Delay(n, shortestDelay, longestDelay, rand.Float64())
 }
 
 // retryDelay returns the pause after err, if n tries in a row had failed before it. It
 // returns false if the client must not retry. If a route named a delay, the pause is that
-// delay plus up to a second at random. Otherwise many clients that got the same number of
-// seconds would retry together.
+// delay plus up to a second at random. So clients that got the same number of seconds do
+// not retry together.
 func retryDelay(err error, n int) (time.Duration, bool) {
 	var refused *codeError
 	if errors.As(err, &refused) && refused.after > 0 {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// ErrClosed is returned after Close or Logout. If the client had stopped for another
-// reason before, that reason is returned instead.
+// ErrClosed is the error after Close or Logout. If the client had stopped for another
+// reason before, that reason is the error.
 var ErrClosed = errors.New("the client is closed")
 
 // Client is the connection of one account on one device. Its methods may be called
@@ -32,7 +32,7 @@ type Client struct {
 	since   time.Time // when the present or latest connection began
 	refused int       // how many logins in a row were refused with a request to retry
 
-	delivering sync.Mutex // held from when the first message of the queue is read until it is in the history
+	delivering sync.Mutex // held while the first message of the queue is read and written to the history
 
 	// Guarded by mu.
 	mu       sync.Mutex
@@ -139,8 +139,8 @@ func (c *Client) tellLocked(e Event) {
 	c.happened.ring()
 }
 
-// stop ends all goroutines. err becomes the reason why the client stopped, unless there
-// is a reason already.
+// stop ends all goroutines. The error err becomes the reason why the client stopped,
+// unless there is a reason already.
 func (c *Client) stop(err error) {
 	c.mu.Lock()
 	if c.err == nil {

@@ -29,7 +29,7 @@ const (
 // Config names the account and the routes. It needs Routes and one of Name, User, Token
 // and JWT. The zero value of every other field is a good choice.
 type Config struct {
-	Routes []string // base URLs of routes; one is used until it fails, then the next
+	Routes []string // base URLs of routes; the client uses one until it fails, and then the next
 
 	// Name and User (its id) name the account. One of them is enough. With both, a
 	// route in open mode creates the account again if its store has lost it.
@@ -53,15 +53,15 @@ type Config struct {
 
 	Transport Transport
 	// TLS is for nodes with TLS. nil: the system's roots. An empty ServerName means the
-	// host of the node's address. If it has no ClientSessionCache, connections resume the
-	// latest session, unless SessionTicketsDisabled is set.
+	// host of the node's address. A nil ClientSessionCache means that connections resume
+	// the latest session. SessionTicketsDisabled prevents that.
 	TLS *tls.Config
 	// RootCAs has the authorities that may sign certificates of routes and nodes, for a
-	// cluster with an authority of its own. nil: the system's. If HTTP is set, calls to
-	// routes do not use RootCAs. If TLS.RootCAs is set, connections to nodes do not.
+	// cluster with an authority of its own. nil: the system's. It is not used for routes
+	// if HTTP is set, and not for nodes if TLS.RootCAs is set.
 	RootCAs *x509.CertPool
-	// History keeps the messages that were shown. If it is nil, the next process shows
-	// messages again that come after the device's acknowledged position.
+	// History keeps the messages that were shown. Without one, the next process shows the
+	// messages after the device's acknowledged position again.
 	History History
 
 	HTTP *http.Client // calls the routes; nil: http.DefaultClient. It needs no timeout of its own.
@@ -76,20 +76,20 @@ type Config struct {
 type History interface {
 	// Bind is called once, after the login, and fails for another user's history.
 	Bind(user int64) error
-	// Append writes a position and, unless m is nil, the message that stands there.
-	// It does both in one write, so after a crash either both are there or neither.
+	// Append writes a position and, unless m is nil, the message that stands there. It
+	// does both in one write, so after a crash the history has both or none of them.
 	Append(at proto.Position, m *proto.Message) error
 	// Has reports whether a message with this key (proto.Key) was appended.
 	Has(key string) bool
-	// Positions returns positions of a log from which reading can continue, the latest
-	// first and the earliest known last. It returns none for a log that was never read.
+	// Positions returns the positions of a log from which reading can continue. The latest
+	// comes first, and the earliest known comes last. A log that was never read has none.
 	Positions(log int64) []proto.Position
 }
 
 const (
 	callTimeout      = 10 * time.Second // for one request to one route
 	dialTimeout      = 5 * time.Second
-	handshakeTimeout = 15 * time.Second // how long a node may send nothing during the handshake; it answers pings while it waits for a route
+	handshakeTimeout = 15 * time.Second // how long a node may send nothing during the handshake; it still answers pings while it waits for a route
 	handshakePing    = 5 * time.Second
 	handshakeLongest = 75 * time.Second // for the whole handshake; a node with many logins to confirm gives up after a minute
 	writeTimeout     = 10 * time.Second // for one write, of at most wire.WriteChunk and one frame

@@ -9,10 +9,10 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Connect logs in and blocks until the first connection is live. It retries while that
+// Connect logs in and blocks until the first connection is live. It retries while a retry
 // may help, and returns an error if ctx ends first. If a retry cannot help, Connect
 // returns the error at once. If a route or node refused, that error wraps a *proto.Error.
-// The end of ctx does not end a Client that Connect has returned.
+// After Connect has returned a Client, the end of ctx does not end it.
 func Connect(ctx context.Context, cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

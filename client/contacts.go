@@ -19,10 +19,10 @@ type ContactsPage = proto.ContactsAnswer
 // Consent says who may write to the user, add them to groups, and find them.
 type Consent = proto.Consent
 
-// RequestContact asks another user to be a contact, with a line of text that may be
-// empty. It returns the new state: proto.RelationOutgoing, or proto.RelationContact if
-// the other user asked before. Asking again changes nothing. If the other user has
-// blocked this one, the error has the code proto.Blocked.
+// RequestContact asks another user to be a contact, with a line of text that may be empty.
+// It returns the new state, which is proto.RelationContact if the other user asked before,
+// or proto.RelationOutgoing. Asking again changes nothing. If the other user has blocked
+// this one, the error has the code proto.Blocked.
 func (c *Client) RequestContact(ctx context.Context, user int64, text string) (state string, err error) {
 	var out proto.RequestedContact
 	in := proto.RequestContact{User: user, Text: text}
@@ -38,7 +38,7 @@ func (c *Client) AcceptContact(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathContactAccept, "accept contact", user)
 }
 
-// DeclineContact ends the request of another user, or the user's own request to that one.
+// DeclineContact ends the request of another user, or the user's own request to the other.
 // If the two are contacts already, nothing changes.
 func (c *Client) DeclineContact(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathContactDecline, "decline contact", user)
@@ -49,8 +49,8 @@ func (c *Client) RemoveContact(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathContactRemove, "remove contact", user)
 }
 
-// Block makes the routes refuse messages from another user to this one, from now on, with
-// the code proto.Blocked. It also ends contact requests between the two.
+// Block makes the routes refuse all later messages from another user to this one, with the
+// code proto.Blocked. It also ends contact requests between the two.
 func (c *Client) Block(ctx context.Context, user int64) error {
 	return c.changeContact(ctx, proto.PathBlock, "block", user)
 }
@@ -79,7 +79,7 @@ func (c *Client) RemarkContact(ctx context.Context, user int64, remark string) e
 	return nil
 }
 
-// Contacts returns relations of one kind by ascending id: proto.RelationContact,
+// Contacts returns relations by ascending id. The kind is proto.RelationContact,
 // proto.RelationIncoming, proto.RelationOutgoing or proto.KindBlocked. It reads the next
 // page from the route whenever the iteration needs it. An error ends the iteration.
 func (c *Client) Contacts(ctx context.Context, kind string) iter.Seq2[Contact, error] {
@@ -89,8 +89,8 @@ func (c *Client) Contacts(ctx context.Context, kind string) iter.Seq2[Contact, e
 	})
 }
 
-// ContactsPage returns at most limit relations of one kind, to users with ids greater
-// than after. If limit is zero, the route chooses one.
+// ContactsPage returns at most limit relations of one kind, to users with ids above the
+// parameter after. If limit is zero, the route chooses it.
 func (c *Client) ContactsPage(ctx context.Context, kind string, after int64, limit int) (ContactsPage, error) {
 	q := url.Values{"kind": {kind}}
 	setPage(q, after, limit)

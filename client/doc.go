@@ -2,12 +2,11 @@
 // shows every received message once and in order.
 //
 // Connect returns a Client, which holds one connection at a time to a node that the route
-// chose for it. It reconnects by itself after a lost connection, a drained node or a
-// route that is away. It stops only if a retry cannot help: another connection of the
-// same device took over, the device was logged out, or the password is wrong. A Sender
-// holds no connection and sends over HTTP, for functions and scripts. A server of an
-// application is a user like any other, and usually has a Sender. There is no separate
-// API for servers.
+// chose for it. It reconnects by itself after a lost connection, a drained node or a route
+// that is away. It stops only if a retry cannot help. Then another connection of the same
+// device took over, the device was logged out, or the password is wrong. A Sender holds no
+// connection and sends over HTTP, for functions and scripts. A server of an application is
+// a user like any other, and usually has a Sender. There is no separate API for servers.
 //
 // # Where is what
 //
@@ -35,17 +34,17 @@
 // Between two logs there is no order.
 //
 // This client's own messages are written to the history at their places and are not
-// returned. Messages that the same user sends from other devices are returned, with
-// that user as From. So are messages that an earlier process of this device sent, if it
-// ended before it wrote them to the history.
+// returned. Messages that the same user sends from other devices are returned, with that
+// user as From. An earlier process of this device may have ended before it wrote its
+// messages to the history. Those are returned, too.
 //
-// While an application does not receive, 1,024 messages wait in memory, and the others
-// stay in their logs. For each message that the application sends meanwhile, the client
-// keeps the id in memory. So a program that never receives should use a Sender.
+// While an application does not receive, up to 1,024 messages wait in memory, and the
+// others stay in their logs. For each message that the application sends meanwhile, the
+// client keeps the id in memory. So a program that never receives should use a Sender.
 //
 // Joinings and leavings are entries in a group's log. They are received as messages
-// without a text (see Message.Kind). A user is shown the messages of a group that were
-// written while they belonged to it, on all of their devices.
+// without a text (see Message.Kind). On all devices, a user is shown the group's messages
+// that were written while the user belonged to the group.
 //
 // # Sending
 //
@@ -57,19 +56,18 @@
 // than one message can be in flight.
 //
 // If Outgoing.Confirm is set, the event Delivered comes when a private message was shown
-// to its receiver and this client is connected then. WasDelivered returns at any time
-// whether a message was shown. A client that shows such a message acknowledges it at
-// once.
+// to its receiver, if this client is connected then. WasDelivered returns at any time
+// whether a message was shown. The receiver's client acknowledges such a message at once.
 //
 // ScheduleAt and ScheduleAfter pass a message to the servers, which send it when it is
 // due. Until then CancelScheduled cancels it.
 //
 // # Goroutines
 //
-// A Client always has two goroutines: one keeps the connection, and one reads gaps. While
+// A Client always has two goroutines. One keeps the connection, and one reads gaps. While
 // it is connected, a third reads from the connection. A move to another node needs two
 // more until the move is done. All of them end if the client stops by itself. Close waits
-// for them. A Sender has none.
+// for them. A Sender has no goroutine.
 //
 // # Locks
 //

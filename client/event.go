@@ -8,7 +8,8 @@ import (
 )
 
 // Event is a change of the client itself and not of a conversation: Connected,
-// Disconnected, Trimmed, Delivered or Stopped. Its String is a sentence for people.
+// Disconnected, Trimmed, Delivered or Stopped. The method String returns a sentence for
+// people.
 type Event interface {
 	fmt.Stringer
 	event()
@@ -36,7 +37,7 @@ type Trimmed struct {
 
 // Stopped is the last event. The client does not connect again.
 type Stopped struct {
-	Err error // ErrClosed after Close or Logout, otherwise an error that a retry cannot change
+	Err error // ErrClosed after Close or Logout; after any other end, an error that a retry cannot change
 }
 
 func (Connected) event()    {}
@@ -65,10 +66,9 @@ func (e Trimmed) String() string {
 
 func (e Stopped) String() string { return fmt.Sprintf("stopped: %v", e.Err) }
 
-// Delivered reports that a message with Outgoing.Confirm was shown on a device of its
-// receiver, for the first device that shows it. Only connected devices of the sender get
-// the event. It may come before Send returns. It may also be lost. WasDelivered returns
-// the same at any time.
+// Delivered reports that a message with Outgoing.Confirm was shown on the first device of
+// its receiver. Only connected devices of the sender get the event. It may come before
+// Send returns. It may also be lost. WasDelivered tells the same at any time.
 //
 // Check ID before you rely on the event, because the receiver sent it and may have made
 // up the ID. The event concerns one of your messages only if you sent that ID to the
@@ -95,7 +95,7 @@ func (s State) Connected() bool { return s.Node != proto.Node{} }
 
 const (
 	eventsKept = 64   // how many events wait to be read, not counting Delivered
-	marksKept  = 1024 // how many Delivered wait to be read, and how many are recognised when they are repeated
+	marksKept  = 1024 // how many Delivered wait to be read, and how many of the latest are recognised if they come again
 )
 
 func isMark(e Event) bool {

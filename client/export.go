@@ -23,8 +23,8 @@ type ExportPage struct {
 // Export writes all that the servers have of the user to w, as JSON lines: the account,
 // contacts, groups, and the messages that the user may read. The last line is of the kind
 // "end". While routes ask to come back later for a page, Export repeats the request until
-// ctx ends. After an error, w has the lines that came before the error. To be able to go
-// on after an error, use ExportPage.
+// ctx ends. After an error, w has the lines that came before the error. A program that
+// must go on after an error uses ExportPage.
 func (c *Client) Export(ctx context.Context, w io.Writer) error {
 	for cursor, row := "", 0; ; {
 		page, err := c.ExportPage(ctx, cursor)
@@ -62,8 +62,8 @@ func (c *Client) ExportPage(ctx context.Context, cursor string) (ExportPage, err
 
 func (*ExportPage) accepts() string { return "" }
 
-// read reads an answer of a route. It refuses one that has neither a link to the next
-// page nor the last line: a proxy has removed the link.
+// read reads an answer of a route. It refuses an answer that has neither a link to the
+// next page nor the last line. A proxy must have removed the link.
 func (p *ExportPage) read(h http.Header, body []byte) error {
 	p.Lines, p.Next = body, nextCursor(h.Values("Link"))
 	last := body[bytes.LastIndexByte(bytes.TrimSuffix(body, []byte("\n")), '\n')+1:]

@@ -26,8 +26,8 @@ func (c *Client) learn(newest, cursors []proto.Position) {
 
 // finish makes the client read the logs of groups that the user has left. The parameter
 // newest has the ends of logs from the login answer. A group that the user has left is
-// missing there, although this device follows it or has a cursor in it. Its log is read
-// up to the leaving, because the user may read all entries before that.
+// missing there, although this device follows its log or has a cursor in it. The client
+// reads this log up to the leaving, because the user may read all entries before that.
 func (c *Client) finish(newest, cursors []proto.Position) {
 	named := make(map[int64]bool, len(newest))
 	for _, end := range newest {
@@ -69,10 +69,10 @@ func (c *Client) take(m *proto.Message) {
 }
 
 // follow starts to follow a log, unless it is followed already. It starts after the last
-// position in the history. If the history has none, it starts after cursor, the device's
-// acknowledged position. If there is no cursor, either, it starts at the oldest message
-// that the route returns. In a group, that is the user's joining. The log of everyone is
-// different. Without a cursor it starts at its end, which is the parameter end.
+// position in the history. If the history has none, it starts after the parameter cursor,
+// the device's acknowledged position. Without a cursor, it starts at the oldest message
+// that the route returns. In a group, that is the user's joining. Only the log of everyone
+// then starts at its end, which is the parameter end.
 func (c *Client) follow(log int64, cursor, end proto.Position) {
 	c.mu.Lock()
 	_, known := c.in.logs[log]
@@ -114,13 +114,13 @@ func (c *Client) pushLocked(m *proto.Message) {
 	}
 }
 
-// ownLocked reports whether this client sent the message. If so, it is not shown.
+// ownLocked reports whether this client sent the message. Such a message is not shown.
 func (c *Client) ownLocked(m proto.Message) bool {
 	return m.From == c.self.User && c.in.sent[m.ID]
 }
 
-// queueLocked replaces the queue by the list longer, which begins with the queue's
-// entries.
+// queueLocked replaces the queue by the list in the parameter longer, which begins with
+// the queue's entries.
 func (c *Client) queueLocked(longer []delivery) {
 	if len(longer) > len(c.in.queue) {
 		c.in.queue = longer
@@ -138,8 +138,8 @@ func (c *Client) entryLocked(m *proto.Message) order.Entry[delivery] {
 	return order.Entry[delivery]{At: d.at.Place(), Prev: m.Prev, Size: len(m.Text), Item: d}
 }
 
-// entriesLocked returns a page's messages, and then an entry without a message for the
-// position up to which the route has read.
+// entriesLocked returns a page's messages and, at the end, an entry without a message.
+// That entry has the position up to which the route has read.
 func (c *Client) entriesLocked(page *proto.PulledMessages) []order.Entry[delivery] {
 	list := make([]order.Entry[delivery], 0, len(page.Messages)+1)
 	for i := range page.Messages {

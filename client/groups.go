@@ -24,11 +24,11 @@ type CreatedGroup = proto.CreatedGroup
 // MembersPage is one page of a group's members, by ascending id.
 type MembersPage = proto.GroupMembersAnswer
 
-// CreateGroup makes a group. The user and members, at most proto.MaxInvited other
-// users, belong to it at once. The name may be empty and need not be unique.
-// CreateGroup blocks until a route answers. It repeats the request under the same id,
-// so one call makes at most one group. If ctx ends first, the group may exist all the
-// same, and Groups lists it.
+// CreateGroup makes a group. The user and members, at most proto.MaxInvited other users,
+// belong to it at once. The name may be empty and need not be unique. CreateGroup blocks
+// until a route answers. It repeats the request under the same id, so one call makes at
+// most one group. If ctx ends first, the group may exist all the same, and then Groups
+// lists it.
 func (c *Client) CreateGroup(ctx context.Context, name string, members ...int64) (CreatedGroup, error) {
 	in := proto.CreateGroup{ID: rand.Text(), Name: name, Members: members}
 	for row := 0; ; row++ {
@@ -68,8 +68,8 @@ func (c *Client) LeaveGroup(ctx context.Context, group int64) error {
 	return nil
 }
 
-// AddMember makes another user a member of a group, even one who was removed. If that
-// user must accept first, it invites the user, who then joins by AcceptInvitation.
+// AddMember makes another user a member of a group, even one who was removed. If that user
+// must accept first, AddMember only invites the user, who then joins by AcceptInvitation.
 // AddMemberOrInvite reports which of the two happened. Adding again changes nothing. The
 // error has the code proto.NotCreator if this user is neither the owner nor an admin of
 // the group.
@@ -123,8 +123,9 @@ func (c *Client) DeclineInvitation(ctx context.Context, group int64) error {
 
 // RemoveMember ends the membership of another user in a group. The removed user cannot
 // join again, but can be added. All members receive the removal as a Message of the kind
-// proto.Kind_LEAVE with By set. It is the last one for the removed user. Removing again
-// changes nothing. The error has the code proto.NotCreator if this user's role forbids it.
+// proto.Kind_LEAVE with By set. It is the last message for the removed user. Removing
+// again changes nothing. The error has the code proto.NotCreator if this user's role
+// forbids it.
 func (c *Client) RemoveMember(ctx context.Context, group, user int64) error {
 	var out proto.RemovedMember
 	if err := c.account.call(ctx, http.MethodPost, proto.PathGroupRemove, proto.RemoveMember{Group: group, User: user}, &out); err != nil {
@@ -165,8 +166,8 @@ func (c *Client) GroupMembers(ctx context.Context, group int64) iter.Seq2[User, 
 	})
 }
 
-// GroupMembersPage returns at most limit members of a group, with ids greater than after.
-// If limit is zero, the route chooses one.
+// GroupMembersPage returns at most limit members of a group, with ids above the parameter
+// after. If limit is zero, the route chooses it.
 func (c *Client) GroupMembersPage(ctx context.Context, group, after int64, limit int) (MembersPage, error) {
 	q := url.Values{"group": {strconv.FormatInt(group, 10)}}
 	setPage(q, after, limit)

@@ -15,7 +15,7 @@ const queueMax = 1024
 // guards it.
 type inbox struct {
 	logs  map[int64]*followed
-	queue []delivery      // in the order in which they are shown
+	queue []delivery      // the entries, in the order in which they are shown
 	sent  map[string]bool // ids of own messages that are not in the history yet
 }
 
@@ -31,11 +31,11 @@ type delivery struct {
 // followed is a log that the client follows. The client's mu guards it.
 type followed struct {
 	*order.Follower[delivery]
-	since time.Time // the time from which due counts; zero: nothing is missing, or the log was just read
+	since time.Time // the time from which the method due counts; zero: nothing is missing, or the log was just read
 }
 
-// due returns when to read the log next; the zero time means at once. It returns false
-// if the log lacks nothing.
+// due returns when to read the log next; the zero time means at once. It returns false if
+// no entry is missing.
 func (f *followed) due(now time.Time) (at time.Time, ok bool) {
 	ms, ok := f.Due()
 	switch {
@@ -50,8 +50,8 @@ func (f *followed) due(now time.Time) (at time.Time, ok bool) {
 	return f.since.Add(time.Duration(ms) * time.Millisecond), ok
 }
 
-// behind returns how many entries of the log are known to come after the last one
-// that was received.
+// behind returns how many known entries of the log come after the last one that was
+// received.
 func (f *followed) behind() int64 { return f.Furthest().Number - f.Last().Number }
 
 // places converts positions of one log to places, which do not name the log.

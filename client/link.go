@@ -29,8 +29,8 @@ type link struct {
 
 func (l *link) heardAt() time.Time { return l.start.Add(time.Duration(l.heard.Load())) }
 
-// enter connects to node, sends the ticket, and waits for the answer. The answer says
-// where the logs end, and enter starts to follow them. It also starts the reader.
+// enter connects to node, sends the ticket, and waits for the answer. The answer has the
+// ends of the logs, and enter starts to follow these logs. It also starts the reader.
 func (c *Client) enter(ctx context.Context, node proto.Node, ticket string) (*link, error) {
 	w, err := c.cfg.dial(ctx, node)
 	if err != nil {
@@ -100,8 +100,8 @@ func handshake(ctx context.Context, w wire.Wire, ticket string) (*proto.Frame, e
 	}
 }
 
-// pingUntil sends a ping every handshakePing, in a goroutine that ends when stop is
-// called. stop waits for that end. If a ping cannot be written, pingUntil reports
+// pingUntil sends a ping every handshakePing, in a goroutine. The returned function stop
+// ends the goroutine and waits for its end. If a ping cannot be written, pingUntil reports
 // nothing, because then the read fails, too.
 func pingUntil(w wire.Wire) (stop func()) {
 	end, ended := make(chan struct{}), make(chan struct{})
@@ -164,5 +164,5 @@ func (c *Client) handle(l *link, f *proto.Frame) error {
 			c.answered(f)
 		}
 	}
-	return nil // nothing to do: a ping's answer, or a frame that only newer clients know
+	return nil // there is nothing to do for a ping's answer, or for a frame that only newer clients know
 }

@@ -16,8 +16,8 @@ type User = proto.User
 
 // Register makes an account and returns it. It uses only the fields Routes, Name,
 // Password, HTTP and RootCAs of cfg. If there is an account of this name with the same
-// password, Register returns that. If the account has another password, the error has the
-// code proto.NameTaken.
+// password, Register returns that account. If the password is another one, the error has
+// the code proto.NameTaken.
 func Register(ctx context.Context, cfg Config) (User, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -38,8 +38,8 @@ type account struct {
 	routes *routes
 }
 
-// login gets a node and a ticket from a route. If there is a token, it uses that. If the
-// route refuses the token, it uses the password. It keeps the new tokens. The parameter
+// login gets a node and a ticket from a route, and keeps the new tokens. It uses the token
+// if there is one. If the route refuses the token, it uses the password. The parameter
 // refused is how often in a row a route refused the login with a request to retry.
 func (a *account) login(ctx context.Context, avoid []string, refused int) (proto.LoginAnswer, error) {
 	token, password := a.routes.credentials.forLogin()
@@ -86,14 +86,14 @@ func (a *account) call(ctx context.Context, method, path string, in, out any) er
 	return a.callAs(ctx, manner{}, method, path, in, out)
 }
 
-// mostLogins is how often callAs logs in again because its token was refused.
+// mostLogins is how often one callAs logs in again because its token was refused.
 const mostLogins = 2
 
-// callAs calls a path that needs a token. If routes no longer accept the token, it logs
-// in for another one. That is safe, because a login displaces no connection until its
-// ticket is used. The code Unauthorized is returned only if the login was refused. If
-// routes let the account in but refuse the new token, they do not agree on their keys
-// yet. Then the error has the code Unavailable, so that the caller retries.
+// callAs calls a path that needs a token. If routes no longer accept the token, callAs
+// gets another one by a login. That is safe, because a login displaces no connection until
+// its ticket is used. The code Unauthorized is returned only if the login was refused. If
+// routes let the account in but refuse the new token, they do not agree on their keys yet.
+// Then the error has the code Unavailable, so that the caller retries.
 func (a *account) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
 	for logins := 0; ; logins++ {
 		used, err := a.show(ctx, m, method, path, in, out)
@@ -103,7 +103,7 @@ func (a *account) callAs(ctx context.Context, m manner, method, path string, in,
 		case logins == mostLogins:
 			return fmt.Errorf("%w (%v)", proto.Err(proto.Unavailable, "Logins succeed, but their token is not taken."), err)
 		}
-		if now := a.routes.credentials.bearer(); now == used || now == "" { // now is empty while another call logs in
+		if now := a.routes.credentials.bearer(); now == used || now == "" { // the bearer now is empty while another call logs in
 			if _, again := a.login(ctx, nil, 0); again != nil {
 				return fmt.Errorf("%w (its token is not taken: %v)", again, err) // only the error of the login is wrapped, because it decides whether to retry
 			}
@@ -131,10 +131,10 @@ func (a *account) show(ctx context.Context, m manner, method, path string, in, o
 	}
 }
 
-// insist posts a request again and again until a route accepts or refuses it, or ctx
-// ends. The parameter in is a function that returns the body of each try. The error wraps
-// ErrOutcomeUnknown if ctx ends. It also wraps ErrOutcomeUnknown if the last answer did
-// not come from a route, but an earlier try may have reached one.
+// insist posts a request again and again until a route accepts or refuses it, or ctx ends.
+// The function in the parameter in returns the body of each try. The error wraps
+// ErrOutcomeUnknown if ctx ends. It also does so if the last answer did not come from a
+// route, but an earlier try may have reached a route.
 func (a *account) insist(ctx context.Context, path string, out any, in func() any) error {
 	for row, unknown := 0, false; ; row++ {
 		err := a.call(ctx, http.MethodPost, path, in(), out)

@@ -25,14 +25,14 @@ type outbox struct {
 	flying int       // how many of list are written to the present connection and unanswered
 	held   bool      // a message was refused for now, so nothing is written until all are answered
 	retry  time.Time // the earliest time of the next write, while held is set
-	row    int       // how many times in a row messages were refused for now
+	row    int       // how many times in a row a message was refused for now
 }
 
-// add puts p behind all others. If p repeats a message that was given up and has no
-// answer yet, p replaces that message and waits for its answer. Then p is not written
-// again on this connection. A node that refuses messages would take a repetition as a
-// sign that the sender knows of the refusal. So it would accept later messages before the
-// refused ones, and the order would be lost.
+// add puts the message p behind all others. A sender may have given up a message that has
+// no answer yet. If p repeats that message, p takes its place and waits for its answer.
+// Then p is not written again on this connection. A node that refuses messages would take
+// a repetition as a sign that the sender knows of the refusal. It would accept later
+// messages before the refused ones, and the order would be lost.
 func (o *outbox) add(p *Pending) {
 	i := slices.IndexFunc(o.list, func(q *Pending) bool { return q.abandoned && q.out == p.out })
 	if i < 0 {
@@ -45,8 +45,8 @@ func (o *outbox) add(p *Pending) {
 
 // next returns the messages to write now, in order. After a refusal the first one is
 // marked as Heard, which means that the client has read all answers. Until that message
-// comes, the node refuses all others. Refused messages go before later ones, unless they
-// were given up.
+// comes, the node refuses all others. Refused messages go before later ones, unless their
+// senders gave them up.
 func (o *outbox) next(now time.Time) []*Pending {
 	heard := o.held
 	if o.held && (o.flying > 0 || now.Before(o.retry)) {
@@ -97,9 +97,9 @@ func (o *outbox) remove(p *Pending) {
 	o.row = 0
 }
 
-// refuse handles a refusal of p for now. p stays in the outbox, unless its sender has
-// given it up. Nothing is written until all messages in flight are answered. The next
-// write begins with the first refused message, so the order is kept.
+// refuse handles the answer that p is refused for now. The message p stays in the outbox,
+// unless its sender has given it up. Nothing is written until all messages in flight are
+// answered. The next write begins with the first refused message, so the order is kept.
 func (o *outbox) refuse(p *Pending, err *proto.Error, now time.Time) {
 	p.flying, p.refusal = false, err
 	p.unsure = p.unsure || err.Code == proto.Unknown

@@ -10,9 +10,9 @@ import (
 
 // ChangePassword changes the password of the account, and ends the sessions of all other
 // devices. The client uses the new password from then on. The error has the code
-// proto.WrongPassword if old is not the password, and proto.Invalid if the route checks
-// no passwords. After any other error, call it again with the same arguments. The
-// password may have changed already, and some sessions may not have ended yet.
+// proto.WrongPassword if the old password is wrong, and proto.Invalid if the route checks
+// no passwords. After any other error, call again with the same arguments. The password
+// may have changed already, and some sessions may not have ended yet.
 func (c *Client) ChangePassword(ctx context.Context, old, next string) error {
 	var out proto.ChangePasswordAnswer
 	in := proto.ChangePassword{Old: old, New: next}

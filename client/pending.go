@@ -12,11 +12,11 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// ErrOutcomeUnknown is in the error of a send that ended before a route answered, so
-// the message may be stored or not. The client does not send it again by itself. The
-// caller may send it again with the same id. If the message was stored, Receive returns
-// the user's own copy, with that user as From. If the client read that copy before the
-// send ended, the copy is in the history and is not returned.
+// ErrOutcomeUnknown is in the error of a send that ended before a route answered. The
+// message may be stored or not. The client does not send it again by itself. The caller
+// may send it again with the same id. If the message was stored, Receive returns the
+// user's own copy, with that user as From. A copy that the client read before the send
+// ended is in the history, and is not returned.
 var ErrOutcomeUnknown = errors.New("whether the message was accepted is not known")
 
 // Receipt confirms that a message is stored. It has the message's id, its time, and the
@@ -25,7 +25,7 @@ type Receipt = proto.SendReceipt
 
 // Outgoing is a message to send: to a user or to a group, not both.
 type Outgoing struct {
-	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one. The id of another message is refused with proto.IDReused
+	ID    string // makes repetitions harmless, see proto.ValidID; empty: a random one. A route refuses the id of another message with proto.IDReused
 	To    int64
 	Group int64 // proto.Everyone or a group's id
 	Text  string
@@ -101,9 +101,9 @@ func (p *Pending) finishLocked(r Receipt, err error) {
 	<-p.client.slots // free p's slot
 }
 
-// failLocked finishes a message that was neither stored nor finally refused. If the
-// message was written, the error wraps ErrOutcomeUnknown. If each write was refused
-// because of a rate, it wraps that refusal instead.
+// failLocked finishes a message without a final answer. If each write was refused because
+// of a rate, the error wraps that refusal. If the message was written in any other case,
+// the error wraps ErrOutcomeUnknown.
 func (p *Pending) failLocked(err error) {
 	switch {
 	case p.refusal != nil && p.refusal.Code == proto.Limited && !p.unsure:

@@ -24,8 +24,8 @@ func (c *Client) Online(ctx context.Context, prefix string) iter.Seq2[User, erro
 	})
 }
 
-// OnlinePage returns at most limit connected users with ids greater than after, whose
-// names begin with prefix. If limit is zero, the route chooses one.
+// OnlinePage returns at most limit connected users whose names begin with prefix, with ids
+// above the parameter after. If limit is zero, the route chooses it.
 func (c *Client) OnlinePage(ctx context.Context, prefix string, after int64, limit int) (Page, error) {
 	q := url.Values{}
 	if prefix != "" {
@@ -60,8 +60,8 @@ func (c *Client) user(ctx context.Context, key, value string) (User, error) {
 	return u, nil
 }
 
-// setPage adds to a query that the page begins behind after and has at most limit items.
-// If an argument is zero, setPage omits it, and the route chooses.
+// setPage adds the place before a page (after) and its largest size (limit) to a query. It
+// omits an argument that is zero, and then the route chooses.
 func setPage(q url.Values, after int64, limit int) {
 	if after > 0 {
 		q.Set("after", strconv.FormatInt(after, 10))

@@ -67,8 +67,8 @@ func (c *Client) pullPaced(ctx context.Context, log int64, row *int) bool {
 	return retry.Sleep(ctx, delay)
 }
 
-// nextGap returns which log to read next, and when. due is false while no entry is
-// missing, and while the queue is more than half full.
+// nextGap returns the log to read next, and when. The result due is false while no entry
+// is missing, and while the queue is more than half full.
 func (c *Client) nextGap() (log int64, at time.Time, due bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,8 +85,8 @@ func (c *Client) nextGap() (log int64, at time.Time, due bool) {
 	return log, at, due
 }
 
-// pullOnce reads the page that follows the last entry of a log. row is how many reads
-// in a row have failed before.
+// pullOnce reads the page that follows the last entry of a log. The parameter row is how
+// many reads in a row have failed before.
 func (c *Client) pullOnce(ctx context.Context, log int64, row int) error {
 	c.mu.Lock()
 	f := c.in.logs[log]
@@ -147,8 +147,8 @@ func (c *Client) page(ctx context.Context, m manner, after proto.Position) (*pro
 	return &page.PulledMessages, err
 }
 
-// pulled is a page. Routes of earlier versions answer in JSON, which takes a client
-// three times as long to read.
+// pulled is a page. Routes of earlier versions answer in JSON, which a client reads three
+// times as slowly as protobuf.
 type pulled struct {
 	proto.PulledMessages
 	unreadable error // names the entries that cannot be read
@@ -170,8 +170,8 @@ func (p *pulled) read(h http.Header, body []byte) error {
 
 // received handles a page; the parameter after is the position that it follows.
 func (c *Client) received(f *followed, after proto.Position, page *proto.PulledMessages) error {
-	// A user who left and joined again may not read the messages in between, so these are
-	// not reported as trimmed.
+	// A user who left and joined again may not read the messages in between. So those
+	// messages are not reported as trimmed.
 	rejoined := len(page.Messages) > 0 && c.ownJoining(&page.Messages[0])
 	c.mu.Lock()
 	defer c.mu.Unlock()

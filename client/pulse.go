@@ -12,7 +12,7 @@ type pulse struct {
 }
 
 // beat returns whether a ping is due, whether the connection is dead, and when to call
-// beat again. heard is when the latest frame came.
+// beat again. The latest frame came at the time heard.
 func (p *pulse) beat(heard, now time.Time) (ping, dead bool, next time.Time) {
 	if !p.pinged.IsZero() && !heard.Before(p.pinged) {
 		p.pinged = time.Time{}

@@ -14,8 +14,8 @@ type Message = proto.Message
 // Receive writes the next message to the history and returns it. It blocks until there
 // is one or ctx ends.
 //
-// If the client stops by itself, Receive first returns the messages that had arrived,
-// and then the reason, which is Err. After Close it returns Err at once. After an error
+// If the client stops by itself, Receive first returns the messages that had arrived. Then
+// it returns the reason, which is Err. After Close it returns Err at once. After an error
 // of the history no message is lost, and the next call tries again.
 func (c *Client) Receive(ctx context.Context) (Message, error) {
 	for {
@@ -62,8 +62,8 @@ func (c *Client) keepOwn() {
 }
 
 // deliver writes the front of the queue to the history, up to and including the first
-// message that must be shown, and returns that message. If show is false, deliver stops
-// before that message. It returns nil if there is no such message, and after Close.
+// message that must be shown. It returns that message, or nil if there is none, and after
+// Close. If the parameter show is false, it stops before that message.
 func (c *Client) deliver(show bool) (*Message, error) {
 	c.delivering.Lock()
 	defer c.delivering.Unlock()
@@ -105,7 +105,7 @@ func (c *Client) keep(d delivery, repeated bool) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.in.queue[0] = delivery{} // so that the memory of the text can be freed
+	c.in.queue[0] = delivery{} // this lets the memory of the text be freed
 	c.in.queue = c.in.queue[1:]
 	switch {
 	case d.message != nil && d.message.Kind == proto.Kind_LEAVE && d.message.From == c.self.User:

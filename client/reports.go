@@ -44,7 +44,7 @@ func (c *Client) Reports(ctx context.Context) iter.Seq2[Report, error] {
 }
 
 // ReportsPage returns at most limit open reports that follow a place, which is zero or the
-// Next of the page before. If limit is zero, the route chooses one. It returns 50 at most.
+// Next of the page before. If limit is zero, the route chooses it. A page has 50 at most.
 func (c *Client) ReportsPage(ctx context.Context, after int64, limit int) (ReportsPage, error) {
 	q := make(url.Values)
 	setPage(q, after, limit)
@@ -56,8 +56,8 @@ func (c *Client) ReportsPage(ctx context.Context, after int64, limit int) (Repor
 }
 
 // CloseReport closes a report by a decision: proto.DecisionDismiss, or
-// proto.DecisionResolve with a note that says what was done. Closing it again in the same
-// way changes nothing. The error has the code proto.Decided if another moderator was
+// proto.DecisionResolve with a note that says what was done. Closing a report again in the
+// same way changes nothing. The error has the code proto.Decided if another moderator was
 // faster, and proto.UnknownReport if the report does not exist any more. It has the code
 // proto.Forbidden unless this user is a moderator or an operator.
 func (c *Client) CloseReport(ctx context.Context, report, decision, note string) error {

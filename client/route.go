@@ -17,15 +17,15 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// maxAnswer bounds a route's answer in bytes. It allows a page of pullPage messages of
-// the largest size, even if most bytes of the texts are escaped as six bytes.
+// maxAnswer bounds a route's answer in bytes. It allows a page of pullPage messages of the
+// largest size, even if JSON writes most bytes of the texts as six bytes.
 const maxAnswer = 96 << 20
 
 // ErrNoRoute is in the error when no route answered.
 var ErrNoRoute = errors.New("no route answered")
 
-// ErrNotRoute is in the error if no address is a route. At each one, a proxy or another
-// server refused with a final status, or redirected the request. No route got the
+// ErrNotRoute is in the error if no address is a route. At each address, a proxy or
+// another server refused with a final status, or redirected the request. No route got the
 // request, so nothing is stored, and a retry does not help.
 var ErrNotRoute = errors.New("what answered is no route")
 
@@ -58,7 +58,7 @@ func newRoutes(cfg Config) *routes {
 	return r
 }
 
-// manner says how urgent a request is. An overloaded route serves urgent requests first.
+// manner has the urgency of a request. An overloaded route serves urgent requests first.
 // The zero manner is that of a first try.
 type manner struct {
 	refused int  // how many tries of the request in a row a route has refused for now
@@ -87,8 +87,9 @@ type reader interface {
 
 // callAs calls the route in use. If that does not answer, it calls each of the others
 // once. The parameter in becomes the JSON body, unless it is nil. The answer is decoded
-// into out, or passed to out.read if out is a reader. If a route refused, the error wraps
-// a *proto.Error. Otherwise it wraps ErrNotRoute, ErrNoRoute or ctx's error.
+// into the parameter out, or passed to out.read if out is a reader. If a route refused,
+// the error wraps a *proto.Error. Any other error wraps ErrNotRoute, ErrNoRoute or ctx's
+// error.
 func (r *routes) callAs(ctx context.Context, m manner, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
@@ -183,9 +184,8 @@ func (r *routes) ask(ctx context.Context, m manner, method, url string, body []b
 	return nil
 }
 
-// refusal reads an answer other than 2xx. If it does not have the form of a route's
-// answer, it comes from a server in between, such as a balancer without a route
-// behind it.
+// refusal reads an answer other than 2xx. An answer without the form of a route's answer
+// comes from a server in between, such as a balancer without a route behind it.
 func refusal(resp *http.Response, body []byte) error {
 	var e proto.ErrorAnswer
 	if err := json.Unmarshal(body, &e); err != nil || e.Code == proto.OK {
@@ -215,8 +215,8 @@ func forGood(status int) bool {
 	return status/100 == 4
 }
 
-// losesBody reports whether most clients follow a redirect of this status with a
-// GET without a body, which is not the same call.
+// losesBody reports whether most clients follow a redirect of this status with a GET. Such
+// a GET has no body, so it is not the same call.
 func losesBody(status int) bool {
 	return status == http.StatusMovedPermanently || status == http.StatusFound || status == http.StatusSeeOther
 }
@@ -232,7 +232,7 @@ func movedTo(resp *http.Response) (to string, moved bool) {
 	return "nowhere", true
 }
 
-// withoutMoves returns a copy of c that does not follow a redirect that would drop
+// withoutMoves returns a copy of c. The copy does not follow a redirect that would drop
 // the request's body (losesBody). It follows other redirects as c does.
 func withoutMoves(c *http.Client) *http.Client {
 	own := *c

@@ -33,9 +33,9 @@ func (c *Client) run(ctx context.Context) {
 	}
 }
 
-// delayAfter is retryDelay with one difference: a client that has been connected
-// retries after ErrNotRoute, because the network may have changed. A client that was
-// never connected stops, because its configuration is probably wrong.
+// delayAfter is retryDelay with one difference. A client that has been connected retries
+// after ErrNotRoute, because the network may have changed. A client that was never
+// connected stops, because its configuration is probably wrong.
 func (c *Client) delayAfter(err error, row int) (time.Duration, bool) {
 	select {
 	case <-c.ready:
@@ -48,8 +48,8 @@ func (c *Client) delayAfter(err error, row int) (time.Duration, bool) {
 }
 
 // live logs in, connects, and serves the connection. If the client is moved to another
-// node, live serves the new connection, and so on until one is lost. It returns the
-// last node and the reason for the loss.
+// node, live serves the new connection, and so on until a connection is lost. It returns
+// the last node and the reason for the loss.
 func (c *Client) live(ctx context.Context) (proto.Node, error) {
 	l, node, err := c.open(ctx)
 	moved := false

@@ -19,15 +19,15 @@ type Scheduled = proto.Scheduled
 // messages that were dropped lately.
 type ScheduledPage = proto.ScheduledAnswer
 
-// ScheduleAt makes the servers send m at the given time of the store's clock, within a
-// second, whether or not this client is connected then. at may be up to proto.MaxAhead in
+// ScheduleAt makes the servers send m within a second of the given time by the store's
+// clock. This client need not be connected then. The time may be up to proto.MaxAhead in
 // the future. A time within the past 24 hours means now. When m is sent, Receive returns
 // it on all devices of the user. Its id is m.ID or, if that is empty, the id in the
 // answer. If m cannot be sent at that time, ScheduledPage returns the reason.
 //
 // ScheduleAt retries while that may help. If an earlier try succeeded, the answer
-// describes the message of that try. The error wraps ErrOutcomeUnknown if ctx ends
-// first, and is a *proto.Error if m is refused.
+// describes the message of that try. The error wraps ErrOutcomeUnknown if ctx ends first.
+// If m is refused, it is a *proto.Error.
 func (c *Client) ScheduleAt(ctx context.Context, m Outgoing, at time.Time) (Scheduled, error) {
 	return c.account.schedule(ctx, m, atTime(at))
 }
@@ -57,9 +57,9 @@ func (c *Client) Scheduled(ctx context.Context) iter.Seq2[Scheduled, error] {
 	})
 }
 
-// ScheduledPage returns at most limit of the user's delayed messages. after is the
-// field Next of the page before, or empty for the first page. If limit is zero, the
-// route chooses one.
+// ScheduledPage returns at most limit of the user's delayed messages. The parameter after
+// is the field Next of the page before, or empty for the first page. If limit is zero, the
+// route chooses it.
 func (c *Client) ScheduledPage(ctx context.Context, after string, limit int) (ScheduledPage, error) {
 	q := url.Values{}
 	if after != "" {
@@ -90,8 +90,8 @@ func (s *Sender) CancelScheduled(ctx context.Context, id string) error {
 	return s.account.cancel(ctx, id)
 }
 
-// A due is a function that writes into a request when the message is due. It is called
-// just before each try.
+// A due is a function that writes the message's due time into a request. It is called just
+// before each try.
 type due func(*proto.ScheduleMessage)
 
 func atTime(at time.Time) due {

@@ -8,9 +8,9 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Send sends a private message and blocks until it is stored or refused. It retries
-// while that may help. If the message is refused, the error wraps a *proto.Error.
-// If ctx ends first, the message is not sent again: see ErrOutcomeUnknown.
+// Send sends a private message and blocks until it is stored or refused. It retries while
+// that may help. If the message is refused, the error wraps a *proto.Error. If ctx ends
+// first, the message is not sent again (see ErrOutcomeUnknown).
 func (c *Client) Send(ctx context.Context, user int64, text string) (Receipt, error) {
 	return c.SendMessage(ctx, Outgoing{To: user, Text: text})
 }
@@ -33,10 +33,9 @@ func (c *Client) SendMessage(ctx context.Context, m Outgoing) (Receipt, error) {
 	return r, err
 }
 
-// Enqueue puts m behind all messages that were enqueued before, and does not wait for
-// the answer. If m repeats a message that was given up and is still on its way, m takes
-// that message's place. If 1,024 messages wait, Enqueue blocks until there is room or
-// ctx ends.
+// Enqueue puts m behind all messages that were enqueued before, and does not wait for the
+// answer. If m repeats an abandoned message that is still on its way, m takes that
+// message's place. If 1,024 messages wait, Enqueue blocks until there is room or ctx ends.
 func (c *Client) Enqueue(ctx context.Context, m Outgoing) (*Pending, error) {
 	m, err := m.checked()
 	if err != nil {
@@ -62,8 +61,8 @@ func (c *Client) Enqueue(ctx context.Context, m Outgoing) (*Pending, error) {
 	return p, nil
 }
 
-// Wait blocks until the message is stored or refused, or until ctx ends. If ctx
-// ends, the message is still on its way and Wait may be called again.
+// Wait blocks until the message is stored or refused, or until ctx ends. If ctx ends, the
+// message is still on its way, and the caller may call Wait again.
 func (p *Pending) Wait(ctx context.Context) (Receipt, error) {
 	select {
 	case <-p.done:
@@ -74,8 +73,8 @@ func (p *Pending) Wait(ctx context.Context) (Receipt, error) {
 	}
 }
 
-// abandon gives up a message whose sender has stopped waiting. If the message is not in
-// flight, it leaves the outbox and is not sent any more. Otherwise it stays until the
+// abandon gives up a message whose sender has stopped waiting. A message that is not in
+// flight leaves the outbox and is not sent any more. A message in flight stays until the
 // node answers or the connection ends.
 func (c *Client) abandon(p *Pending, cause error) (Receipt, error) {
 	c.mu.Lock()
@@ -123,8 +122,8 @@ func (c *Client) answered(f *proto.Frame) {
 	}
 }
 
-// refusedLocked keeps a refused message if it may be sent again, and otherwise finishes
-// it.
+// refusedLocked keeps a refused message if it may be sent again. If not, it finishes the
+// message.
 func (c *Client) refusedLocked(p *Pending, err *proto.Error) {
 	if err.Code.Retry() != proto.RetryNever {
 		c.out.refuse(p, err, time.Now())

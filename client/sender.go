@@ -50,10 +50,10 @@ func NewSender(ctx context.Context, cfg Config) (*Sender, error) {
 func (s *Sender) Self() User { return s.self }
 
 // Send sends m and blocks until it is stored or refused, or until ctx ends. It retries
-// while that may help. An error that wraps ErrOutcomeUnknown means that the message may
-// or may not be stored. This can happen when ctx ends. An error that wraps ErrNotRoute
-// and not ErrOutcomeUnknown means that the message is not stored. Messages to one
-// receiver are sent one after another.
+// while that may help. An error that wraps ErrOutcomeUnknown means that the message may or
+// may not be stored. This can happen when ctx ends. An error that wraps ErrNotRoute, but
+// not ErrOutcomeUnknown, means that the message is not stored. Messages to one receiver
+// are sent one after another.
 func (s *Sender) Send(ctx context.Context, m Outgoing) (Receipt, error) {
 	m, err := m.checked()
 	if err != nil {

@@ -63,9 +63,9 @@ func (c *Client) serve(ctx context.Context, l *link) (next *link, err error) {
 	}
 }
 
-// outcome decides what follows after a connection ended because of cause. While a
-// hand-over is under way, only its result counts, because the client's own new
-// connection may have displaced the old one.
+// outcome decides what follows the end of a connection. The parameter cause is the reason
+// for the end. While a hand-over is under way, only its result counts, because the
+// client's own new connection may have displaced the old one.
 func outcome(moving chan move, cause error) (*link, error) {
 	switch m := wait(moving); {
 	case m.link != nil:
@@ -78,9 +78,9 @@ func outcome(moving chan move, cause error) (*link, error) {
 }
 
 // ended returns the error with which the connection ended. If a hand-over failed, it
-// removes the code Replaced, which would stop the client. The new node may have opened
-// the session, and so displaced this connection, although its answer was lost. The next
-// login shows whether another connection took over.
+// removes the code Replaced, which would stop the client. Although the new node's answer
+// was lost, that node may have opened the session and so displaced this connection. The
+// next login shows whether another connection took over.
 func (l *link) ended(cause error) error {
 	if l.triedToMove && codeOf(cause) == proto.Replaced {
 		return fmt.Errorf("after a move that failed: %v", cause)
@@ -103,8 +103,8 @@ func (l *link) reason(failure error) error {
 	return failure
 }
 
-// write sends the frames that are due now. due is when the next frames are due, unless
-// an event brings some earlier.
+// write sends the frames that are due now. The result due is when the next frames are due,
+// unless an event brings some earlier.
 func (c *Client) write(l *link, pulse *pulse) (due time.Time, err error) {
 	now := time.Now()
 	ping, dead, due := pulse.beat(l.heardAt(), now)
@@ -127,8 +127,8 @@ func (c *Client) write(l *link, pulse *pulse) (due time.Time, err error) {
 	return due, nil
 }
 
-// collect returns the frames to write now, and when the next ones are due. A zero due
-// means that only an event brings more.
+// collect returns the frames to write now, and when the next ones are due. If the result
+// due is zero, only an event brings more.
 func (c *Client) collect(now time.Time) (frames []*proto.Frame, due time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -155,7 +155,7 @@ func (c *Client) move(ctx context.Context, f *proto.Frame) chan move {
 	c.wg.Go(func() {
 		next, err := c.enter(ctx, node, f.Ticket)
 		if err != nil {
-			err = fmt.Errorf("move: %v", err) // err's code is dropped, because a refused ticket must not stop the client
+			err = fmt.Errorf("move: %v", err) // this drops the error's code, because a refused ticket must not stop the client
 		}
 		done <- move{next, err}
 	})

@@ -21,11 +21,11 @@ func (c *Client) Sessions(ctx context.Context) ([]DeviceSession, error) {
 	return out.Sessions, nil
 }
 
-// EndSession ends the session of a device of the user. When it returns, the device's
-// token is invalid. The device's connection is closed with the code proto.SessionEnded. A
-// program on that device that knows the password can log in again. To prevent that,
-// change the password. Ending again changes nothing, and neither does ending the session
-// of a device that has none.
+// EndSession ends the session of a device of the user. When it returns, the device's token
+// is invalid. The device's connection is closed with the code proto.SessionEnded. A
+// program on that device that knows the password can log in again. To prevent that, change
+// the password. If the device has no session, or its session has ended already, nothing
+// changes.
 func (c *Client) EndSession(ctx context.Context, device string) error {
 	return c.endSessions(ctx, proto.EndSessions{Device: device})
 }

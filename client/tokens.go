@@ -82,11 +82,11 @@ func (c *credentials) renewedLocked(a proto.RefreshAnswer, at time.Time) {
 	c.until = at.Add(time.Duration(a.AccessSeconds)*time.Second - renewEarly)
 }
 
-// refused reports whether a request may be repeated with another token after this one was
-// refused. A refused access token is not used again. It may have ended early, because
+// refused reports whether a request may be repeated with another token after this token
+// was refused. A refused access token is not used again. It may have ended early, because
 // this machine's clock stands still while the machine sleeps. If an access token that was
-// just made is refused, routes may not agree on their keys. Then the token of the login
-// is used for a while.
+// just made is refused, routes may not agree on their keys. Then the token of the login is
+// used for a while.
 func (c *credentials) refused(token string, justMade bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,7 +109,7 @@ func (c *credentials) due() string {
 	return c.refresh
 }
 
-// renew renews the access token if it is due. One call at a time does it, because the
+// renew renews the access token if that is due. One call at a time renews it, because the
 // refresh token may be used only once. It returns an error only if the session was ended
 // because somebody has a copy of the refresh token. After any other failure, requests use
 // the token of the login while there is no access token.

@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	// ErrLocked is returned by Open when another process, or another Open of this
-	// one, holds the history.
+	// ErrLocked is the error of Open if another process, or an earlier Open of this
+	// process, holds the history.
 	ErrLocked = errors.New("the history is in use by another process")
 	// ErrOtherUser is returned by Bind when the history belongs to another account.
 	ErrOtherUser = errors.New("the history belongs to another user")
@@ -61,8 +61,7 @@ func Open(path string, o Options) (*File, error) {
 	return h, nil
 }
 
-// load builds the index and cuts off the incomplete record that a crash left at the
-// end.
+// load builds the index, and cuts off an incomplete record that a crash left at the end.
 func (h *File) load(log *slog.Logger) error {
 	size, damaged, err := scan(h.file, h.note)
 	if err != nil {
@@ -104,7 +103,7 @@ func (h *File) Bind(user int64) error {
 	}
 }
 
-// Append writes a position and, unless m is nil, the message there, in one
+// Append writes a position and, unless m is nil, the message at that position, in one
 // write. After an error nothing was appended, and the same call may be tried again.
 func (h *File) Append(at proto.Position, m *proto.Message) error {
 	r := record{At: &at}
@@ -148,8 +147,8 @@ func (h *File) Has(key string) bool {
 	return h.index.has(key)
 }
 
-// Positions returns the latest 64 positions of a log, newest first, and behind
-// them the first one in the log's present epoch.
+// Positions returns the latest 64 positions of a log, newest first. The first position in
+// the log's present epoch comes last.
 func (h *File) Positions(log int64) []proto.Position {
 	h.mu.Lock()
 	defer h.mu.Unlock()

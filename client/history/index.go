@@ -8,11 +8,12 @@ import (
 
 // recent is how many of a log's latest positions are kept. If the store loses the log's
 // tail, reading resumes from one of them. After a longer loss it resumes from the first
-// position of the epoch, and more entries are read again and recognised by their keys.
+// position of the epoch. Then more entries are read again, and the index recognises them
+// by their keys.
 const recent = 64
 
-// mark is a key's hash. It has 16 bytes instead of a key's 40. With a billion messages,
-// the odds of a collision are still below 1e-20.
+// mark is a key's hash. It has 16 bytes, while a key has 40. With a billion messages, the
+// odds of a collision are still below 1e-20.
 type mark [16]byte
 
 func markOf(key string) mark {
@@ -24,7 +25,7 @@ func markOf(key string) mark {
 type index struct {
 	user  int64
 	keys  map[mark]struct{}
-	order []mark // if limit is set: the keys in the order of arrival; otherwise nil
+	order []mark // the keys in the order of arrival; nil if limit is zero
 	limit int    // zero: keys are kept for ever
 	logs  map[int64]*trail
 }
@@ -38,7 +39,7 @@ func (x *index) has(key string) bool {
 	return ok
 }
 
-// add records a position, and the message that stands there, if it is one.
+// add records a position, and the message at that position, if there is one.
 func (x *index) add(at proto.Position, m *proto.Message) {
 	t, ok := x.logs[at.Log]
 	if !ok {

@@ -31,7 +31,7 @@ func (h *Memory) Bind(user int64) error {
 	return nil
 }
 
-// Append remembers a position and, unless m is nil, the message there. It
+// Append remembers a position and, unless m is nil, the message at that position. It
 // returns no error.
 func (h *Memory) Append(at proto.Position, m *proto.Message) error {
 	h.mu.Lock()
@@ -47,8 +47,8 @@ func (h *Memory) Has(key string) bool {
 	return h.index.has(key)
 }
 
-// Positions returns the latest 64 positions of a log, newest first, and behind
-// them the first one in the log's present epoch.
+// Positions returns the latest 64 positions of a log, newest first. The first position in
+// the log's present epoch comes last.
 func (h *Memory) Positions(log int64) []proto.Position {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -8,9 +8,9 @@ import (
 )
 
 // Path returns the path, in dir, of the history of an account on a device. Every account
-// name is allowed. The file's name begins with those characters of the account's name
-// that are safe on every file system. A hash follows, because two accounts may have the
-// same safe characters.
+// name is allowed. The file's name begins with the characters of the account's name that
+// are safe on every file system. A hash follows, because two accounts may have the same
+// safe characters.
 func Path(dir, account, device string) string {
 	sum := sha256.Sum256([]byte(account + "\x00" + device))
 	return filepath.Join(dir, fmt.Sprintf("%s-%s-%x.history", plain(account), plain(device), sum[:6]))

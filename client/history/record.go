@@ -13,18 +13,18 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// maxLine bounds the length of a line, in bytes. It has room for a message of the
-// largest frame, with each byte escaped as six, and for its names.
+// maxLine bounds the length of a line, in bytes. A message of the largest frame and its
+// names fit in, even if JSON writes each byte as six bytes.
 const maxLine = 1 << 20
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var errBadLine = errors.New("line is damaged")
 
-// record is one line: exactly one of its fields is set.
+// record is one line. Exactly one of its fields is set.
 type record struct {
 	User    int64           `json:"user,omitempty"`
-	Message *proto.Message  `json:"message,omitempty"` // its position is its field At
+	Message *proto.Message  `json:"message,omitempty"` // its field At is its position
 	At      *proto.Position `json:"at,omitempty"`
 }
 
@@ -80,8 +80,8 @@ func (r record) position() (proto.Position, *proto.Message) {
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 // scan calls the function each for every valid record. It returns the number of bytes up
-// to the end of the last one. The rest is a record that a crash has cut off. It counts
-// and skips damaged lines. Errors are those of r.
+// to the end of the last valid record. The rest is a record that a crash has cut off. It
+// counts and skips damaged lines. Its errors come from the reader r.
 func scan(r io.Reader, each func(record)) (size int64, damaged int, err error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	var offset int64

@@ -6,9 +6,9 @@ import (
 )
 
 // Sessions keeps the latest session of TLS. Nodes that share a ticket key resume each
-// other's sessions, so one session is enough. Package tls uses it only for a node for
-// which the session's certificate is valid. The zero value has no session. It is safe for
-// concurrent use.
+// other's sessions, so one session is enough. Package tls uses the session only for a node
+// for which the session's certificate is valid. The zero value has no session. It is safe
+// for concurrent use.
 type Sessions struct {
 	mu     sync.Mutex
 	latest *tls.ClientSessionState

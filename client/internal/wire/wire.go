@@ -20,8 +20,8 @@ import (
 // frames of clients, because a node adds names and positions.
 const MaxFrame = 4 * proto.MaxFrame
 
-// WriteChunk is how many bytes of frames are collected for one system call. The last
-// frame may exceed it.
+// WriteChunk is how many bytes of frames are collected for one system call. The last frame
+// may go beyond this number.
 const WriteChunk = 64 << 10
 
 // Wire carries frames to and from one node. One goroutine reads and one writes. Any
@@ -69,8 +69,8 @@ func handshakeTLS(ctx context.Context, conn net.Conn, cfg *tls.Config) (net.Conn
 	return secure, nil
 }
 
-// tlsFor returns the TLS configuration for a node. Unless Dialer.TLS has a server name,
-// the host of the node's address is verified.
+// tlsFor returns the TLS configuration for a node. If Dialer.TLS has no server name, the
+// certificate must be valid for the host of the node's address.
 func (d Dialer) tlsFor(node proto.Node) *tls.Config {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if d.TLS != nil {
