@@ -21,8 +21,9 @@ const (
 	nodeFire      = "node-fire"
 )
 
-// classOf decides how soon a use case is refused when the route is overloaded. Health
-// checks and metrics are never refused, because they do not pass admission.
+// classOf returns the class of a use case, which decides how soon an overloaded route
+// refuses it. Health checks and metrics are never refused, because they do not pass
+// admission.
 func classOf(useCase string) admission.Class {
 	switch useCase {
 	case "send", "schedule", "cim-group", "cim-private":
@@ -64,11 +65,11 @@ func mannerOf(r *http.Request) *manner {
 }
 
 const (
-	// mostRefusals is the highest number of refusals; a header with a higher one counts
-	// as this one.
+	// mostRefusals is the highest number of refusals. A header with a higher number counts
+	// as if it had this one.
 	mostRefusals = 9
-	// patience is how long a request waits in the queue. It is less than the 10 s after
-	// which clients give up. A request that was refused before waits for
+	// patience is how long a request waits in the queue. It is less than the 10 s for
+	// which clients wait for an answer. A request that was refused before waits for
 	// proto.RefusedPatience.
 	patience = 5 * time.Second
 	// cimPatience is how long a message of CIM's clients waits in the queue. These
@@ -92,7 +93,7 @@ func (m *manner) patienceOf(useCase string, class admission.Class) time.Duration
 }
 
 // braked runs a use case as the method admitted does. If a user's requests are refused
-// again and again, the user first waits, without a place.
+// again and again, the next request first waits. It takes no place meanwhile.
 func (rt *Route) braked(ctx context.Context, useCase string, m *manner, run func(context.Context) (any, error)) (any, error) {
 	if m.user == 0 {
 		return rt.admitted(ctx, useCase, m, run)
@@ -104,13 +105,13 @@ func (rt *Route) braked(ctx context.Context, useCase string, m *manner, run func
 		return nil, proto.Err(proto.Limited, "Too many of this user's requests were refused.")
 	}
 	m.braked = wait > 0
-	retry.Sleep(ctx, wait) // if ctx ends, the use case says so
+	retry.Sleep(ctx, wait) // if ctx ends, the use case reports that
 	return rt.admitted(ctx, useCase, m, run)
 }
 
-// ended tells the brake how a request ended. The code is OK if it was served. Only
-// refusals for which the store was asked count. A request that finds no place costs
-// nothing, and the client may be a server with many users of its own.
+// ended tells the brake how a request ended. The code is OK if it was served. A refusal
+// counts only if the route called the store for it. A request that finds no place costs
+// nothing, and its client may be a server with many users of its own.
 func (rt *Route) ended(m *manner, code proto.Code) {
 	if m.user == 0 || m.closes {
 		return
@@ -145,7 +146,7 @@ func (rt *Route) admitted(ctx context.Context, useCase string, m *manner, run fu
 		return nil, proto.Err(proto.Overloaded, "")
 	}
 	defer rt.admission.Leave(class)
-	if useCase == "login" || useCase == "register" { // these free their places while passwords are hashed
+	if useCase == "login" || useCase == "register" { // these requests free their places while passwords are hashed
 		ctx = rt.admission.WithPlace(ctx, class)
 	}
 	return run(ctx)

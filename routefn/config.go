@@ -47,9 +47,10 @@ type Config struct {
 	Heard  func(node string)
 	Keys   *ring.Keys // encrypt the members that the route serves; nil: the cluster has no key
 	Issuer *token.Issuer
-	// Watch is nil if the keys of Issuer are configured. Otherwise the keys are in the
-	// store, and Watch must be keyed (record.Store.Watch). If the store loses the keys,
-	// the route stores them again. If the store has other keys, the route uses those.
+	// Watch is nil if the keys of Issuer are configured. If it is set, the keys are in the
+	// store, and Watch must have a key (record.Store.Watch). If the store loses the keys,
+	// the route stores them again. If the store has other keys, the route uses the store's
+	// keys.
 	Watch *record.Watch
 	Name  string // name of this process in the logs and metrics of nodes; default: "route"
 
@@ -60,8 +61,9 @@ type Config struct {
 	// set, service tokens are not accepted unless AcceptToken is set. nil: there are no
 	// keys, and service tokens are accepted.
 	Certs *cert.Keyring
-	// AcceptToken makes the route accept service tokens although it has Certs, and send
-	// one to nodes. Set it while nodes without a certificate are being replaced.
+	// AcceptToken makes the route accept service tokens although it has Certs. The route
+	// then also sends its service token to nodes. Set it while nodes without a certificate
+	// are being replaced.
 	AcceptToken bool
 	// Roster admits members by the same Certs. Required with Certs.
 	Roster *roster.Roster
@@ -84,9 +86,9 @@ type Config struct {
 	MaxInFlight int
 	StoreTarget time.Duration // default: 100 ms, which no user notices
 
-	// PerAddress bounds how many requests from one address, without a valid token, may
-	// be sending their bodies at a time; 0: no bound. If a request comes from one of
-	// Proxies, the client's address that the proxy names counts.
+	// PerAddress bounds how many requests of one address may be sending their bodies at a
+	// time; 0: no bound. Requests with a valid token do not count. For a request from one
+	// of Proxies, the client's address that the proxy names counts.
 	PerAddress int
 	Proxies    sourceip.Proxies
 	// Limits bounds wrong passwords and registrations; zero: there is no bound. The field
@@ -142,7 +144,7 @@ func (c *Config) check() error {
 	}
 	if c.HTTP == nil {
 		c.HTTP = &http.Client{Transport: c.NodeTLS.Transport(transport()), CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // the service token must not follow a redirect to another server
+			return http.ErrUseLastResponse // a redirect must not carry the service token to another server
 		}}
 	}
 	if c.Now == nil {

@@ -5,8 +5,8 @@
 // A [Route] has no data that must survive it. Accounts, sessions and messages are in the
 // store (package record), the members of the cluster come from the ring, and connections
 // belong to nodes. Any number of routes may run, and a client or a node may call a
-// different one every time. A route may be a server or a function of a cloud, which is
-// frozen between requests.
+// different one every time. A route may be a server. It may also be a cloud function,
+// which is frozen between requests.
 //
 // # Layout
 //
@@ -82,9 +82,9 @@
 //     once, because its history has the key: ../client/receive.go (deliver), for CIM's
 //     clients ../node/cim/catchup.go (has), in the browser web/page/history.js (has). An
 //     entry that is pushed twice is dropped by ../proto/order.
-//   - A push is never retried. If it fails, push/pusher.go (fail) drops all that waits
-//     for the node, and for a second nothing is queued for it. The next push asks the
-//     node to reconcile: ../node/deliver.go and ../node/report/reconcile.go.
+//   - A push is never retried. If it fails, push/pusher.go (fail) drops all that waits for
+//     the node. For a second after that, nothing is queued for the node. The next push
+//     asks the node to reconcile: ../node/deliver.go and ../node/report/reconcile.go.
 //   - A delayed message takes these steps. A node asks for due work (../node/delayed).
 //     node/fire.go answers it. record/fire.go (Take) takes the due messages from the
 //     store. delayed/due.go sends them. record/fire.go (Finish) removes them from the

@@ -4,7 +4,7 @@ import "context"
 
 type placeKey struct{}
 
-// place is the place in a Limiter that an admitted request of a class takes.
+// place is the room in a Limiter that an admitted request of a class takes.
 type place struct {
 	limiter *Limiter
 	class   Class
@@ -15,10 +15,10 @@ func (l *Limiter) WithPlace(ctx context.Context, c Class) context.Context {
 	return context.WithValue(ctx, placeKey{}, place{l, c})
 }
 
-// Aside frees the place of ctx's request while the request waits for something other
-// than the store. The caller must call the returned function before it calls the store
-// again, and before it returns. That function takes the place again without waiting,
-// even above the limit. If ctx has no place, both functions do nothing.
+// Aside frees the place of ctx's request while the request waits for something other than
+// the store. The caller must call the returned function back before it calls the store
+// again, and before it returns. The function back takes the place again without waiting,
+// even above the limit. If ctx has no place, Aside and back do nothing.
 func Aside(ctx context.Context) (back func()) {
 	p, ok := ctx.Value(placeKey{}).(place)
 	if !ok {

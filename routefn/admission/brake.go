@@ -7,25 +7,25 @@ import (
 )
 
 const (
-	// refusalEvery and refusalBurst are the rate of refusals at which a user is not
-	// slowed down yet. A client that keeps to its Retry-After stays far below it.
+	// refusalEvery and refusalBurst are the highest rate of refusals at which a user is
+	// not slowed down. A client that keeps to its Retry-After stays far below this rate.
 	refusalEvery = 100 * time.Millisecond
 	refusalBurst = 100
 	// longestBrake is the longest wait. So at most 20 requests of a user wait.
 	longestBrake = 2 * time.Second
 )
 
-// A Brake slows down users whose requests are refused again and again, because to refuse
-// a request takes the store's time, too. The next requests of a user who ignores refusals
-// wait, and are served at ten per second. Requests that are not refused do not slow a
-// user down. The zero Brake is ready for use. It is safe for concurrent use.
+// A Brake slows down users whose requests are refused again and again. The reason is that
+// a refusal takes the store's time, too. The next requests of a user who ignores refusals
+// wait, and are served at ten per second. Requests that are not refused do not slow a user
+// down. The zero Brake is ready for use. It is safe for concurrent use.
 type Brake struct {
-	users recent.Cache[int64, time.Time] // the time from which on no earlier refusal of the user counts
+	users recent.Cache[int64, time.Time] // the time at which the user's refusals stop counting
 }
 
 // Enter returns how long a request of a user has to wait before it is served. When the
-// request has ended, the caller must call Leave. If too many others wait, Enter returns
-// false and the time until the next try.
+// request has ended, the caller must call Leave. If too many requests of the user wait,
+// Enter returns false and the time until the next try.
 func (b *Brake) Enter(user int64, now time.Time) (wait time.Duration, ok bool) {
 	if b.Waits(user, now) == 0 {
 		return 0, true
@@ -40,8 +40,8 @@ func (b *Brake) Enter(user int64, now time.Time) (wait time.Duration, ok bool) {
 	return wait, ok
 }
 
-// Leave tells the Brake that a request has ended, whether it had to wait, and whether it
-// was refused.
+// Leave records that a request has ended. The parameters waited and refused tell whether
+// it had to wait and whether it was refused.
 func (b *Brake) Leave(user int64, now time.Time, waited, refused bool) {
 	if waited == refused {
 		return
@@ -63,8 +63,8 @@ func (b *Brake) Waits(user int64, now time.Time) time.Duration {
 	return over(until, now)
 }
 
-// over returns the time until the refusals of a user are within refusalBurst. It is
-// zero if they are within it now.
+// over returns the time until the refusals of a user are within refusalBurst, or zero if
+// they are within it now.
 func over(until, now time.Time) time.Duration {
 	return max(0, until.Sub(now.Add(refusalBurst*refusalEvery)))
 }

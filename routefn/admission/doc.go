@@ -1,8 +1,8 @@
 // Package admission decides whether a route serves a request now or refuses it and tells
 // the client when to retry.
 //
-// It bounds the number of requests in flight, not their rate. A refused request costs
-// only its answer. An admitted one costs memory and a share of the store until it leaves.
+// It bounds the number of requests in flight, not their rate. A refused request costs only
+// its answer. An admitted request costs memory and a share of the store until it leaves.
 // Clients retry refused requests, and a refused node stops reading from its senders.
 //
 // # The limit
@@ -20,18 +20,17 @@
 //     that more than half of it was used. An unused limit says nothing about the store
 //     (congestion window validation, RFC 7661). Until most answers are late for the first
 //     time, the limit begins low and doubles (slow start, RFC 5681).
-//   - If fewer than half are in time, there is a standing queue in front of the store.
-//     A single slow answer does not prove such a queue. CoDel (RFC 8289), too, looks
-//     only at a delay that persists. Then the limit becomes 0.9 λ·target, where λ is
-//     the rate of requests that leave. Little's law (J. D. C. Little, 1961) says L =
-//     λW. If λ requests per second take the time W each, L of them are in flight. The
-//     store is busy, so it does not serve more than λ. With λ·target requests in
-//     flight, each of them takes as long as the target. The factor 0.9 lets the queue
-//     drain.
+//   - If fewer than half are in time, there is a standing queue in front of the store. A
+//     single slow answer does not prove such a queue. CoDel (RFC 8289), too, looks only at
+//     a delay that persists. Then the limit becomes 0.9 λ·target, where λ is the rate of
+//     requests that leave. Little's law (J. D. C. Little, 1961) says L = λW. If λ requests
+//     per second take the time W each, L of them are in flight. The store is busy, so it
+//     does not serve more than λ requests per second. With λ·target requests in flight,
+//     each of them takes as long as the target. The factor 0.9 lets the queue drain.
 //
-// So one decrease sets the right limit, whatever it was before. Several routes with one
-// store converge in the same way, without knowing of each other. Each gets the rate at
-// which the store serves that route.
+// So one decrease sets the right limit, however wrong the limit was before. Several routes
+// with one store find their limits in the same way, without knowing of each other. Each
+// limit follows the rate at which the store serves that route.
 //
 // # Classes
 //
@@ -42,7 +41,7 @@
 // al., Site Reliability Engineering, chapter 21.
 //
 // So requests of connected clients are served first, then logins, and then requests for
-// old pages of logs. In this package, these pages are called old pages.
+// old pages of logs. In this package, a request of the last kind is called an old page.
 //
 // # Order
 //
@@ -52,26 +51,27 @@
 // as many requests as may be in flight at most.
 //
 // If a request waits in vain, it gets a time at which to retry. No two requests get the
-// same time. The times follow each other one and a half times as fast as requests of
-// the class were served in the latest seconds. So the store does not idle if that rate
-// was estimated too low. A request that comes too early waits in the queue, before
-// requests that were refused less often. So a client retries once or twice, however
-// many clients there are.
+// same time. The times follow each other at one and a half times the rate at which
+// requests of the class were served in the latest seconds. So the store does not idle if
+// that rate was estimated too low. A request that comes too early waits in the queue,
+// before requests that were refused less often. So a client retries once or twice, even if
+// there are very many clients.
 //
 // Messages of CIM's clients wait, too, because these clients do not retry. They wait only
 // for a short time, and may fill at most a quarter of the queue.
 //
 // # Logins in progress
 //
-// After a login a client opens its connection. The node reports that together with
-// other openings, in one request that makes many calls to the store. Each opening takes
-// the place of one login or old page.
+// After a login a client opens its connection. The node reports such openings together, in
+// one request that makes many calls to the store. Each opening takes the place of one
+// login or old page.
 //
-// While the store is so slow that the limit is at its minimum, no login and no old page
-// is admitted beside a report. Between two reports, few more are admitted than the
-// first report had openings. The reason is that a report calls the store several times
-// in sequence, and that each call waits behind all other requests. If more logins were
-// admitted, the openings of some would take longer than their clients wait.
+// While the store is so slow that the limit is at its minimum, no login and no old page is
+// admitted beside a report. Between two reports, the number of admitted logins and old
+// pages is little higher than the number of openings in the first report. The reason is
+// that a report calls the store several times in sequence, and that each call waits behind
+// all other requests. If more logins were admitted, the openings of some would take longer
+// than their clients wait.
 //
 // After a loss, several nodes may report all their sessions, without a pause between
 // two reports. After four seconds of such reports, logins are admitted beside them.

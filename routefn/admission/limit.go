@@ -6,24 +6,24 @@ const (
 	// interval is the shortest time between two changes of the limit. In this time, a
 	// store that gives 100 answers per second gives ten.
 	interval = 100 * time.Millisecond
-	// first is the limit at the start. It doubles in each window until the store is
-	// late for the first time, as in TCP's slow start. So it reaches the default
-	// maximum after 600 ms. During this time, even a store that serves 200 requests per
-	// second gets only as many as it can serve within one time-out.
+	// first is the limit at the start. It doubles in each window until the store is late
+	// for the first time, as in TCP's slow start. So it reaches the default maximum after
+	// 600 ms. During this time, even a store that serves 200 requests per second gets no
+	// more requests than it can serve within one time-out.
 	first = 64
 	// floor is the smallest limit. A node has at most four requests with messages in
 	// flight, so a few nodes are always served.
 	floor = 32
 	// always is how many requests of class Normal are admitted even if other classes use
-	// up the limit. That may happen after the limit has decreased.
+	// up the limit. They may use it up after a decrease of the limit.
 	always = floor / 2
-	// more bounds the requests of logins and of old pages that are admitted while the
-	// store is slow. After a report with n openings, n + more of them are admitted.
+	// more bounds the logins and old pages that are admitted while the store is slow.
+	// After a report with n openings, n + more of these requests are admitted.
 	more = 4
 	// After a report, the next one is expected within the time lasting. A node retries a
 	// failed report after at most 4 s.
 	lasting = 4 * time.Second
-	// step is how much the limit grows per window. That makes 1,000 in six seconds.
+	// step is how much the limit grows per window. So it grows by 1,000 in six seconds.
 	step = 16
 )
 
@@ -40,7 +40,7 @@ const (
 	classes
 )
 
-// yields reports whether requests of class c wait while a report holds their places.
+// yields reports whether requests of class c must wait while a report holds their places.
 // See Limiter.Hold.
 func (c Class) yields() bool { return c == Login || c == Backlog }
 
@@ -72,8 +72,8 @@ type window struct {
 }
 
 // tooLate reports whether the store is overloaded, because most of its answers were late.
-// If there were at most floor requests in flight, tooLate returns false: so few cannot be
-// the reason why answers are late.
+// If there were at most floor requests in flight, it returns false, because so few
+// requests cannot make answers late.
 func (w window) tooLate() bool { return 2*w.late > w.answers && w.peak > floor }
 
 // next returns the limit for the next window, by AIMD with the decrease of TCP

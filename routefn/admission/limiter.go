@@ -119,10 +119,11 @@ func (l *Limiter) admitLocked(c Class) {
 }
 
 // Wait does what Enter does, for a request that may wait in the queue. The parameter
-// refused is how often the request was refused before. Within a class, requests that
-// were refused more often come first. Of equally often refused requests, the older one
-// comes first. Wait blocks until the duration patience is over, or ctx ends. If it
-// refuses the request, it also returns when to retry. Later requests get a later time.
+// refused is how often the request was refused before. Within a class, requests that were
+// refused more often come first. Of requests that were refused equally often, the older
+// one comes first. Wait blocks until the request is admitted, until the duration in the
+// parameter patience is over, or until ctx ends. If it refuses the request, it also
+// returns when to retry. Later requests get a later time.
 func (l *Limiter) Wait(ctx context.Context, c Class, refused int, patience time.Duration) (Verdict, time.Duration) {
 	l.mu.Lock()
 	v := l.enterLocked(c)
@@ -149,18 +150,18 @@ func (l *Limiter) Wait(ctx context.Context, c Class, refused int, patience time.
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i := slices.Index(l.waiting, w)
-	if i < 0 { // it was admitted meanwhile
+	if i < 0 { // the request was admitted meanwhile
 		return Admitted, 0
 	}
 	l.waiting = slices.Delete(l.waiting, i, i+1)
-	if v = l.verdictLocked(c); v == Admitted { // room has come, but others are before it in the queue
+	if v = l.verdictLocked(c); v == Admitted { // there is room now, but other requests are before this one in the queue
 		v = Slow
 	}
 	return v, l.lines[c].slot(time.Now())
 }
 
 // mayWaitLocked reports whether the queue has room for one more request of the class.
-// Messages get a quarter of it at most, so that they cannot displace all logins.
+// Messages get a quarter of the queue at most, so that they cannot displace all logins.
 func (l *Limiter) mayWaitLocked(c Class) bool {
 	if c != Sheddable || len(l.waiting) >= l.most {
 		return len(l.waiting) < l.most
@@ -186,15 +187,15 @@ func (l *Limiter) queueLocked(w *waiter) {
 }
 
 // behindLocked reports whether logins and old pages are admitted only while there is
-// credit. They are if the limit is at its minimum, and a report is being served or is
+// credit. That is so while the limit is at its minimum, and a report is being served or is
 // expected soon.
 func (l *Limiter) behindLocked() bool {
 	return l.most >= 0 && l.limit <= floor && (l.held > 0 || time.Now().Before(l.lasts))
 }
 
 // heldLocked returns how many places count as held. The number is 0 if reports have
-// followed each other without a pause for longer than lasting. So users can log in
-// while several nodes report all their sessions.
+// followed each other without a pause for longer than the time lasting. So users can log
+// in while several nodes report all their sessions.
 func (l *Limiter) heldLocked() int {
 	if time.Since(l.since) >= lasting {
 		return 0
@@ -241,14 +242,15 @@ func (l *Limiter) Leave(c Class) {
 	l.nextLocked()
 }
 
-// Hold takes n of the places for logins and old pages until release is called. If there
-// are fewer than n such places, it takes all. Hold is for a request in flight that
-// makes n calls to the store. Logins and old pages must wait for these calls.
+// Hold takes n of the places for logins and old pages until the returned function release
+// is called. If there are fewer than n such places, it takes all of them. Hold is for a
+// request in flight that makes n calls to the store. Logins and old pages must wait for
+// these calls.
 //
 // While the store is slow, Hold takes all their places. After release, n logins and old
-// pages and a few more may be admitted, until the next Hold, or for the time lasting
-// says. If calls of Hold follow each other without a pause for longer than lasting, they
-// take no places. Then only the number of admissions after release is bounded.
+// pages and a few more may be admitted, until the next Hold, or for the time lasting. If
+// calls of Hold follow each other without a pause for longer than that time, they take no
+// places. Then only the number of admissions after release is bounded.
 func (l *Limiter) Hold(n int) (release func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -263,7 +265,7 @@ func (l *Limiter) Hold(n int) (release func()) {
 		l.credit, l.lasts = n+more, time.Now().Add(lasting)
 		l.nextLocked()
 		if len(l.waiting) > 0 && l.behindLocked() {
-			time.AfterFunc(lasting, l.next) // if no other event has admitted the waiting requests before
+			time.AfterFunc(lasting, l.next) // this admits the waiting requests if no other event has done so before
 		}
 	}
 }
@@ -310,9 +312,9 @@ func (l *Limiter) Waiting() int {
 	return len(l.waiting)
 }
 
-// Spare returns how many places are left for requests of class c that nobody else wants. It
-// is zero while requests wait in the queue, and until a second after a request found no
-// place, because its client will come again.
+// Spare returns how many places for requests of class c are left that nobody else wants.
+// It returns zero while requests wait in the queue. It also does so for a second after a
+// request found no place, because the client of that request will come again.
 func (l *Limiter) Spare(c Class) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

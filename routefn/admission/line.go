@@ -12,8 +12,8 @@ const (
 	// are computed. A class that was not served lately has a measured rate near zero,
 	// but may be served soon.
 	slowestRate = 10
-	// early is the factor by which retries are scheduled faster than the measured rate.
-	// So some retries wait in the queue, and the store does not idle if the rate was
+	// early is the factor by which the rate of scheduled retries is above the measured
+	// rate. So some retries wait in the queue, and the store does not idle if the rate was
 	// estimated too low.
 	early = 1.5
 	// soonest and latest bound the time until a retry.
@@ -21,8 +21,8 @@ const (
 	latest  = time.Minute
 )
 
-// line assigns retry times to the refused requests of a class. Each gets a different
-// time, so that requests which came together do not retry together.
+// line assigns retry times to the refused requests of a class. Each request gets a
+// different time, so that requests which came together do not retry together.
 type line struct {
 	rate float64   // requests served per second, as measured at the time in at
 	at   time.Time // when the last request was served

@@ -2,9 +2,10 @@ package admission
 
 import "sync"
 
-// A Share bounds how many requests of one user are served or wait at one time, while others
-// want the places. So a user with very many requests takes few places from others, and no
-// place stays empty. The zero Share is ready for use. It is safe for concurrent use.
+// A Share bounds how many requests of one user are served or wait at one time. It does so
+// only while others want the places, so no place stays empty. So a user with very many
+// requests takes few places from others. The zero Share is ready for use. It is safe for
+// concurrent use.
 type Share struct {
 	mu    sync.Mutex
 	users map[int64]int // requests by user
@@ -14,15 +15,15 @@ type Share struct {
 // that waits for its answers needs.
 const smallestShare = 16
 
-// shareOf returns how many requests of a class one user may have in flight in any case: an
-// eighth of limit, the limit of the class, but at least smallestShare.
+// shareOf returns how many requests of a class one user may always have in flight. It is
+// an eighth of the class's limit, which the parameter has, but at least smallestShare.
 func shareOf(limit int) int { return max(smallestShare, limit/8) }
 
-// Enter counts one more request of the user. The parameters are the limit of the
-// request's class and its spare places, see Limiter.Limit and Limiter.Spare. A user who
-// has a whole share may have more requests, as long as one share of the spare places is
-// left for others. Otherwise Enter returns false and counts nothing. If it returns true,
-// the caller must call Leave once.
+// Enter counts one more request of the user. The parameters are the limit of the request's
+// class and its spare places, see Limiter.Limit and Limiter.Spare. A user whose requests
+// take a whole share may have more, as long as one share of the spare places is left for
+// others. If a further request is not allowed, Enter returns false and counts nothing. If
+// it returns true, the caller must call Leave once.
 func (s *Share) Enter(user int64, limit, spare int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

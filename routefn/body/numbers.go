@@ -8,7 +8,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// checkNumbers refuses a decoded body with a number beyond proto.MaxNumber. It follows
+// checkNumbers refuses a decoded body with a number beyond proto.MaxNumber. It looks into
 // structs, slices and pointers, but skips types that have a decoder of their own.
 func checkNumbers(q any) error {
 	if field, found := beyond(reflect.ValueOf(q).Elem(), ""); found {

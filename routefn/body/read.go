@@ -16,7 +16,7 @@ import (
 )
 
 // MaxNode bounds a node's request, in bytes. A request of that size has room for some
-// thousand messages that waited while no route was reachable.
+// thousand messages, which waited in the node while it could reach no route.
 const MaxNode = 16 << 20
 
 const contentJSON = "application/json"
@@ -85,7 +85,7 @@ func Unmarshal(body []byte, q pb.Message) error {
 
 // checkJSON refuses a body whose header names a type other than JSON. A web page of
 // another site cannot send the type JSON without a preflight. Programs may leave the
-// header out. A browser must send it, because a page can make a browser send a body
+// header out. A browser must send it, because a web page can make a browser send a body
 // without a type.
 func checkJSON(r *http.Request) error {
 	header := r.Header
@@ -103,9 +103,9 @@ func checkContentType(r *http.Request, want string) error {
 	return nil
 }
 
-// readText does what read does, but refuses bytes that are not UTF-8. Otherwise
-// encoding/json would replace such bytes by U+FFFD, and the stored text would differ
-// from the sent one.
+// readText does what read does, but refuses bytes that are not UTF-8. If it accepted them,
+// encoding/json would replace them by U+FFFD. Then the stored text would differ from the
+// sent one.
 func readText(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	body, err := read(w, r, limit)
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Whole reads a request's body into memory, so that later steps never wait for the
-// client. It blocks until the body has arrived, for the duration within at most. If the
-// body takes longer, Whole returns an error with the code Unavailable.
+// Whole reads a request's body into memory, so that later steps never wait for the client.
+// It blocks until the body has arrived. The parameter within is the longest time for that.
+// If the body takes longer, Whole returns an error with the code Unavailable.
 //
-// Whole reads at most limit+1 bytes. If it gets all of these bytes, the body is too
-// large, and the functions that decode it refuse it. They also refuse a body that ended
-// early. The buffer grows with the bytes that arrive, not with the length that the
-// client announced.
+// Whole reads at most limit+1 bytes. If it gets all of these bytes, the body is too large.
+// The functions that decode the body then refuse it. They also refuse a body that ended
+// early. The buffer grows with the bytes that arrive, not with the length that the client
+// announced.
 func Whole(w http.ResponseWriter, r *http.Request, limit int64, within time.Duration) *proto.Error {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || r.ContentLength > limit {
 		return nil
@@ -37,8 +37,9 @@ func Whole(w http.ResponseWriter, r *http.Request, limit int64, within time.Dura
 	return nil
 }
 
-// Held returns the part of the body that Whole has read into memory and that was not read
-// since. It is empty if the request has none, or if the body is too large.
+// Held returns the part of the body that Whole has read into memory and that no one has
+// read since. It returns nothing if the request has no such part, or if the body is too
+// large.
 func Held(r *http.Request) []byte {
 	b, ok := r.Body.(*whole)
 	if !ok {

@@ -19,8 +19,8 @@ type Format struct {
 	Fail   func(w http.ResponseWriter, status int, err *proto.Error)
 }
 
-// JSON is the format for clients, and Protobuf the one for nodes. Nodes also get errors
-// as JSON.
+// JSON is the format for clients, and Protobuf is the format for nodes. Nodes, too, get
+// errors as JSON.
 var (
 	JSON     = Format{Answer: writeJSON, Fail: Fail}
 	Protobuf = Format{Answer: WriteProtobuf, Fail: Fail}
@@ -32,8 +32,8 @@ type Forms interface {
 	Protobuf() pb.Message
 }
 
-// Accepted returns the format for a client. It is JSON, unless the request accepts
-// protobuf and nothing else, and the answer has Forms.
+// Accepted returns the format for a client. It is JSON, with one exception. A request that
+// accepts nothing but protobuf gets protobuf if the answer has Forms.
 func Accepted(r *http.Request) Format {
 	if r.Header.Get("Accept") != proto.ContentProtobuf {
 		return JSON
@@ -57,8 +57,8 @@ func writeJSON(w http.ResponseWriter, answer any) {
 	WriteJSON(w, http.StatusOK, answer)
 }
 
-// WriteJSON answers with the status, and with the value answer as JSON. It panics if the
-// value cannot be encoded, because all answers are types of this project.
+// WriteJSON answers with the status, and with the value of the parameter answer as JSON.
+// It panics if the value cannot be encoded, because all answers are types of this project.
 func WriteJSON(w http.ResponseWriter, status int, answer any) {
 	b, err := json.Marshal(answer)
 	if err != nil {
@@ -67,7 +67,8 @@ func WriteJSON(w http.ResponseWriter, status int, answer any) {
 	Write(w, status, contentJSON, b)
 }
 
-// WriteProtobuf answers 200 with the value answer, which must be a protobuf message.
+// WriteProtobuf answers 200 with the value of the parameter answer, which must be a
+// protobuf message.
 func WriteProtobuf(w http.ResponseWriter, answer any) {
 	b, err := pb.Marshal(answer.(pb.Message))
 	if err != nil {
@@ -100,8 +101,8 @@ func ErrorAnswer(err *proto.Error) proto.ErrorAnswer {
 	return proto.ErrorAnswer{Code: err.Code, Name: err.Code.String(), Message: err.Error()}
 }
 
-// A refused caller that was assigned no retry time retries after 1 to 3 s, at random.
-// So callers that came together do not retry together.
+// A refused caller without an assigned retry time retries after 1 to 3 s, at random. So
+// callers that came together do not retry together.
 const (
 	leastRetryAfter = 1 // seconds, the unit of the header
 	mostRetryAfter  = 3

@@ -79,11 +79,11 @@ func ValidDevice(device string) bool {
 // connected.
 func ValidRepeat(s string) bool { return s == proto.RepeatReplace || s == proto.RepeatReject }
 
-// ValidUser reports whether the number user can be a user's id.
+// ValidUser reports whether the given number can be a user's id.
 func ValidUser(user int64) bool { return user > 0 && user <= proto.MaxUser }
 
-// Group returns an error if the number group is no id, or is the group of everyone,
-// which nobody joins or leaves.
+// Group returns an error if the given number is no group's id. It also returns an error
+// for the group of everyone, which nobody joins or leaves.
 func Group(group int64) error {
 	switch {
 	case !validGroup(group):
@@ -117,10 +117,10 @@ func Message(m *record.Message, maxText int) error {
 	return text(m.Text, maxText)
 }
 
-// Key sets the id of a request to the value of the header proto.HeaderKey. The value may be
-// in quotes, as a string of RFC 9651. Without such a header, the id stays. The error has the
-// code Invalid if the request has another id, or more than one value. If id is nil, the header
-// is not read.
+// Key sets the id of a request to the value of the header proto.HeaderKey. The value may
+// be in quotes, as a string of RFC 9651. Without such a header, the id stays. The error
+// has the code Invalid if the request has another id already, or if the header has more
+// than one value. If the parameter id is nil, Key does not read the header.
 func Key(values []string, id *string) error {
 	if id == nil || len(values) == 0 {
 		return nil
@@ -148,8 +148,8 @@ func text(text string, most int) error {
 	return nil
 }
 
-// Ack returns an error if the number cannot be a session's, or if one acknowledgement
-// cannot have these cursors.
+// Ack returns an error if no session can have the number, or if no acknowledgement can
+// have these cursors.
 func Ack(number int64, cursors []proto.Position) error {
 	if number <= 0 || number > proto.MaxNumber {
 		return Invalid("An acknowledgement needs the session's number.")
@@ -165,8 +165,8 @@ func Ack(number int64, cursors []proto.Position) error {
 	return nil
 }
 
-// Pull returns an error if after is not a position from which a log can be read, or if
-// limit is no possible number of entries in a page.
+// Pull returns an error if no log can be read from the position in the parameter after. It
+// also returns an error if no page can have as many entries as limit names.
 func Pull(after proto.Position, limit int) error {
 	switch {
 	case limit < 0 || limit > proto.MaxPull:

@@ -1,5 +1,5 @@
-// Command cim-route registers, logs in, stores and forwards: the stateless HTTP part of
-// CIM. Run it with -h for its flags.
+// Command cim-route is the stateless HTTP part of CIM. It registers users, logs them in,
+// stores their messages and forwards these. Run it with -h for its flags.
 package main
 
 import (

@@ -30,7 +30,7 @@ import "sync"
 // a call that began after the caller came. The zero Calls is ready.
 //
 // In golang.org/x/sync/singleflight, callers share the call that is already under way.
-// The result of such a call may be older than their request.
+// Such a call may have read its result before they came.
 type Calls[T any] struct {
 	mu   sync.Mutex
 	next *call[T]      // the call that has not begun; nil: no caller waits for one
@@ -46,8 +46,8 @@ type call[T any] struct {
 }
 
 // Do calls the function run, or shares the next call of another caller's function, and
-// returns the result. It blocks until the current call and then the next one have
-// ended. All functions that are passed to one Calls must do the same.
+// returns the result. It blocks until the current call and then the next one have ended.
+// All functions that callers pass to one Calls must do the same thing.
 func (c *Calls[T]) Do(run func() (T, error)) (T, error) {
 	mine, first := c.join()
 	if !first {
@@ -74,7 +74,7 @@ func (c *Calls[T]) join() (next *call[T], first bool) {
 	return c.next, first
 }
 
-// begin makes the next call the current one, which no more callers can join.
+// begin makes the next call the current one. Then no more callers can join it.
 func (c *Calls[T]) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

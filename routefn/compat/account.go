@@ -63,8 +63,8 @@ func (c *Requests) Login(ctx context.Context, q User) (Server, error) {
 	return serverOf(place)
 }
 
-// serverOf returns the addresses of place's member in CIM's form: one host and two
-// ports.
+// serverOf returns the addresses of the placed member in CIM's form, which is one host and
+// two ports.
 func serverOf(place placement.Place) (Server, error) {
 	host, client, err := hostPort(place.Member.ClientAddress().HostPort)
 	if err != nil {
@@ -96,13 +96,13 @@ type Offline struct {
 }
 
 // Offline is POST /offLine. It closes the live session of the user's device cim, in the
-// store and at its node. It closes no session of another device. It blocks for endIn, so
-// that the cursors of the ended connection are known when it answers.
+// store and at the session's node. It closes no session of another device. It blocks for
+// endIn, so that the cursors of the ended connection are known before the answer.
 //
 // CIM's request has no session number, so nothing fences it. A late request may close a
-// newer connection than its client meant. The client of that connection then connects
-// again. A node's report of a closed connection has a number, so it closes nothing
-// newer.
+// connection that began after the request was sent. The client of that connection then
+// connects again. A node's report of a closed connection has a number, so it closes
+// nothing newer.
 func (c *Requests) Offline(ctx context.Context, q Offline) (any, error) {
 	if !check.ValidUser(q.UserID) {
 		return nil, check.Invalid("The userId is not a user id.")
@@ -124,6 +124,6 @@ func (c *Requests) Offline(ctx context.Context, q Offline) (any, error) {
 // endIn is how long Offline waits before it answers. CIM's SDK waits for the answer when
 // it closes, and its program may log in right afterwards. Such a client usually ends the
 // connection within some milliseconds. Then the node needs 200 ms to find out what the
-// client has read, and reports it. For other clients a node waits up to two seconds, but
-// Offline does not wait that long.
+// client has read, and reports it. If a client does not end the connection, the node waits
+// up to two seconds, but Offline does not wait that long.
 const endIn = 500 * time.Millisecond

@@ -4,6 +4,6 @@
 // requests in open mode only.
 //
 // CIM's messages have no ids. So a repeated request stores another message, as in CIM
-// itself. If a message is refused for good, the sender's connection gets a line that says
-// so, because CIM's client does not show the code of an answer (refused.go).
+// itself. If a message is refused for good, the sender's connection gets a line about
+// that. The reason is that CIM's client does not show the code of an answer (refused.go).
 package compat

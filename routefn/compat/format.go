@@ -49,7 +49,8 @@ var Format = body.Format{
 
 // MessageFormat is the Format of answers to messages. CIM's SDK takes every answer of
 // status 200 for success, unless its code is 7000. It reports any other status to its
-// user. So a message that is not accepted for now (CIM's code 6000) gets another status.
+// user. So the answer to a message that is not accepted for now (CIM's code 6000) has
+// another status.
 var MessageFormat = body.Format{
 	Answer: Format.Answer,
 	Fail: func(w http.ResponseWriter, status int, err *proto.Error) {
@@ -64,8 +65,8 @@ var MessageFormat = body.Format{
 // codeOf translates the code c of this project to CIM's. The result handled reports
 // whether CIM has a code for it. A code that allows a retry, such as 4101, stays
 // unchanged. CIM has no such code, and its clients look only at the status. The code for
-// an unknown user becomes that for an invalid argument, although CIM itself would answer
-// that all is well.
+// an unknown user becomes CIM's code for an invalid argument. CIM itself would answer such
+// a request with success.
 func codeOf(c proto.Code) (code string, handled bool) {
 	switch c {
 	case proto.Rejected:

@@ -9,7 +9,8 @@ import (
 )
 
 // Online is GET and POST /onlineUser. It returns all connected users in one answer. The
-// caller is not known. So the route refuses the request unless all users may list others.
+// route does not know the caller. So it refuses the request unless all users may list
+// others.
 func (c *Requests) Online(ctx context.Context, _ struct{}) ([]User, error) {
 	if !c.cfg.Store.Rules().MayReachEveryone(role.User) {
 		return nil, record.ErrForbidden

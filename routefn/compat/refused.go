@@ -17,12 +17,11 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Refused handles the error of a message. If the message is refused for good or because
-// of a rate, the node writes a line with the reason to the sender's connection. CIM's
-// clients do not send such a message again. The line is stored nowhere and comes at most
-// once. A sender without a connection gets only the code of the answer. To find the
-// connection, Refused reads the sender's session in the store. It returns the error for
-// the answer.
+// Refused handles the error of a message. If the message is refused for good or because of
+// a rate, CIM's clients do not send it again. Then the node writes a line with the reason
+// to the sender's connection. The line is stored nowhere and comes at most once. A sender
+// without a connection gets only the code of the answer. To find the connection, Refused
+// reads the sender's session in the store. It returns the error for the answer.
 func (c *Requests) Refused(ctx context.Context, q MessageRequest, err error) error {
 	limited := errors.Is(err, record.ErrLimited)
 	if failure.MayRetry(err) && !limited {
@@ -80,8 +79,8 @@ func beginning(text string) string {
 // bytes.
 const mostUnread = 4 << 20
 
-// ReadMessage reads a message of a CIM client. If it is too large, ReadMessage returns
-// the error, and q has only the sender.
+// ReadMessage reads a message of a CIM client. If the message is too large, ReadMessage
+// returns the error, and the result q has only the sender.
 func (c *Requests) ReadMessage(w http.ResponseWriter, r *http.Request) (q MessageRequest, err error) {
 	err = body.ReadLenient(w, r, c.cfg.MaxBody, &q)
 	if errors.Is(err, proto.Err(proto.TooLarge, "")) {
@@ -97,8 +96,8 @@ var senderField = regexp.MustCompile(`"userId"\s{0,8}:\s{0,8}([0-9]{1,16})\s{0,8
 // senderLength is above the length of every match of senderField, in bytes.
 const senderLength = 64
 
-// senderIn returns the sender that the body r names, or zero. It keeps at most 32 KiB
-// of the body in memory.
+// senderIn returns the sender that the body in r names, or zero if it names none. It keeps
+// at most 32 KiB of the body in memory.
 func senderIn(r io.Reader) int64 {
 	part := make([]byte, 0, 32<<10)
 	for {

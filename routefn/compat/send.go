@@ -77,7 +77,7 @@ func (c *Requests) send(ctx context.Context, user, to, group int64, texts []stri
 		return nil, err
 	}
 	by := dispatch.Sender{Origin: push.Origin{User: account.User, Device: proto.CIMDevice}, Name: account.Name}
-	if to == user { // the client must get it, because it shows only messages that come
+	if to == user { // the client must get the message, because it shows only messages that arrive
 		by.Origin.Device = ""
 	}
 	if group != 0 {
@@ -89,8 +89,8 @@ func (c *Requests) send(ctx context.Context, user, to, group int64, texts []stri
 }
 
 // leaveOut sets by.Number, so that a group's message is not pushed to the sender's own
-// connection. The sender's client would show the message. The number is needed because
-// a group's message is pushed to nodes, and not to single sessions.
+// connection. The sender's client would show the message. The push needs the number
+// because a group's message is pushed to nodes, and not to single sessions.
 func (c *Requests) leaveOut(ctx context.Context, by *push.Origin) error {
 	own, err := c.session(ctx, by.User)
 	if own != nil {

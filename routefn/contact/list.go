@@ -23,7 +23,7 @@ var kinds = map[string]func(contacts.Relation) bool{
 }
 
 // List is GET /v1/contacts. It returns a page of the caller's relations of one kind, by
-// ascending id. Without a kind it lists contacts.
+// ascending id. If the query names no kind, it lists contacts.
 func (r *Requests) List(ctx context.Context, caller token.Token, q url.Values) (*proto.ContactsAnswer, error) {
 	page, err := check.ParsePage(q)
 	if err != nil {

@@ -54,8 +54,8 @@ func (r *Requests) Request(ctx context.Context, caller token.Token, q proto.Requ
 	return proto.RequestedContact{State: state}, err
 }
 
-// change runs one change of the caller's relation to another user. The account of that
-// user need not exist any more, so that the caller can remove a relation that is left.
+// change runs one change of the caller's relation to another user. It works even if that
+// user's account is gone, so that the caller can remove a relation that is left.
 func (r *Requests) change(ctx context.Context, caller token.Token, other int64, do func(ctx context.Context, user, other int64) error) (proto.ContactChanged, error) {
 	if err := r.begin(ctx, caller, other); err != nil {
 		return proto.ContactChanged{}, err
@@ -93,8 +93,8 @@ func (r *Requests) Remark(ctx context.Context, caller token.Token, q proto.Remar
 	})
 }
 
-// Block is POST /v1/contacts/block. From then on the blocked user can do nothing with
-// the caller.
+// Block is POST /v1/contacts/block. From then on the blocked user cannot write to the
+// caller, become a contact of the caller, or add the caller to groups.
 func (r *Requests) Block(ctx context.Context, caller token.Token, q proto.ContactChange) (proto.ContactChanged, error) {
 	return r.change(ctx, caller, q.User, func(ctx context.Context, user, other int64) error {
 		if _, err := r.Store.AccountByID(ctx, other); err != nil {

@@ -33,11 +33,11 @@ type Config struct {
 }
 
 const (
-	// If nothing is due earlier, a node asks for due work again after AskLatest. So if no
-	// node could be woken for a new message, that message is late by at most AskLatest.
+	// AskLatest is the time after which a node asks for due work again if no work is due
+	// earlier. So a message for which no node could be woken is late by at most AskLatest.
 	AskLatest = 30 * time.Second
-	// askAgain is the time until the node's next call if a due message cannot be sent
-	// now. Another route may have its shard, or the store failed.
+	// askAgain is the time until the node's next call if a due message cannot be sent now.
+	// Another route may have leased its shard, or the store failed.
 	askAgain = 900 * time.Millisecond
 	// askSoonest is the shortest time until the node's next call. So messages that are
 	// due in close succession are sent together.

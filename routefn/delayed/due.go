@@ -11,7 +11,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// A logOf names a log to which a message goes: that of a group, or a user's inbox.
+// A logOf names a log to which a message goes, which is a group's log or a user's inbox.
 type logOf struct{ user, group int64 }
 
 func logsOf(m *record.Message) [2]logOf {
@@ -27,7 +27,7 @@ func logsOf(m *record.Message) [2]logOf {
 type dueBatch struct {
 	cfg    *Config
 	failed map[logOf]bool
-	left   int // how many messages at the beginning of the shard were tried and stay due
+	left   int // how many messages at the beginning of the shard stay due after a try
 }
 
 // send sends messages that were taken, and returns how many it has sent. After an error
@@ -70,9 +70,8 @@ func (b *dueBatch) send(ctx context.Context, taken []record.Delayed) (sent int, 
 	return sent, nil
 }
 
-// settle reports whether a message need not be tried again. If it need not, the code is
-// OK for a message that was stored, and otherwise the reason why the message is
-// dropped.
+// settle reports whether a message is finished, so that it is not tried again. The code is
+// OK for a message that was stored. For a message that is dropped, the code is the reason.
 func (b *dueBatch) settle(ctx context.Context, d *record.Delayed, a *record.Appended) (code proto.Code, over bool) {
 	switch {
 	case a.Err == nil:

@@ -27,7 +27,7 @@ const (
 type Sender struct {
 	cfg    Config
 	runs   coalesce.Calls[time.Duration]
-	worker worker // owned by the run that is under way
+	worker worker // used only by the run that is under way
 }
 
 // New returns a Sender.
@@ -35,9 +35,9 @@ func New(c Config) *Sender {
 	return &Sender{cfg: c, worker: worker{store: c.Store, pusher: c.Pusher, log: c.Log, observer: c.Observer, onErased: c.OnErased}}
 }
 
-// Run sends the messages that are due, then does other due work. It returns the time
-// until the node should call again. It blocks for 2.5 s at most. It continues when ctx is
-// cancelled, so that no shard stays leased. Callers that come during a run share the next
+// Run sends the messages that are due, and then does other due work. It returns the time
+// until the node should call again. It blocks for 2.5 s at most. The end of ctx does not
+// end a run, so that no shard stays leased. Callers that come during a run share the next
 // one.
 func (s *Sender) Run(ctx context.Context) (next time.Duration, err error) {
 	ctx = context.WithoutCancel(ctx)
@@ -77,8 +77,8 @@ func (s *Sender) sendDue(ctx context.Context) (time.Duration, error) {
 }
 
 // sendShards sends the due messages of the given shards, until sendTime is over. It
-// reports whether it has sent any. It takes the shards in random order, so that several
-// routes begin at different ones.
+// reports whether it has sent a message. It takes the shards in random order, so that
+// several routes begin at different ones.
 func (s *Sender) sendShards(ctx context.Context, due []int) (sent bool) {
 	end := time.Now().Add(sendTime)
 	mathrand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
@@ -95,7 +95,7 @@ func (s *Sender) sendShards(ctx context.Context, due []int) (sent bool) {
 }
 
 // sendShard sends the due messages of one shard, in order. It begins no batch after the
-// time end. It reports whether it has sent any.
+// time in the parameter end. It reports whether it has sent a message.
 func (s *Sender) sendShard(ctx context.Context, shard int, holder string, end time.Time) (sent bool) {
 	b := dueBatch{cfg: &s.cfg, failed: make(map[logOf]bool)}
 	for {

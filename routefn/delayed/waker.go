@@ -35,7 +35,7 @@ type Waker struct {
 // longer than AskLatest, Wake does nothing, because nodes then call in time by
 // themselves. If no node can be reached, the message is late by AskLatest at most.
 //
-// Call Wake before the message's sender gets the answer. So the message is sent in time
+// Call Wake before the message's sender gets the answer. Then the message is sent in time
 // even if this process ends afterwards.
 func (w *Waker) Wake(ctx context.Context, wait time.Duration) {
 	if wait > AskLatest {
@@ -60,9 +60,9 @@ func (w *Waker) Wake(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// WakeAll makes all nodes ask for due work now. By the answer they learn that the store
-// lost something, and then they report the sessions that they hold. If the members are
-// unknown, WakeAll does nothing, and the nodes call within AskLatest.
+// WakeAll makes all nodes ask for due work now. The answer tells them that the store lost
+// something, and then they report the sessions that they hold. If the members are unknown,
+// WakeAll does nothing, and the nodes call within AskLatest.
 func (w *Waker) WakeAll(ctx context.Context) {
 	view, err := w.Members(ctx)
 	if err != nil {

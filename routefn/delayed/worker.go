@@ -14,11 +14,12 @@ import (
 )
 
 const (
-	// workBatch bounds the jobs that are taken at a time, and workTime the time for
+	// workBatch bounds the jobs that are taken at a time, and workTime bounds the time for
 	// jobs in one run. A message that becomes due meanwhile is late by up to workTime.
 	workBatch = 100
 	workTime  = 200 * time.Millisecond
-	// eraseBatch bounds the accounts that are erased at a time. One takes some 20 ms.
+	// eraseBatch bounds the accounts that are erased at a time. One account takes some 20
+	// ms.
 	eraseBatch = 5
 )
 
@@ -86,10 +87,10 @@ func (w *worker) sweep(ctx context.Context) (more bool, next time.Duration, err 
 }
 
 // The method jobs does the due jobs of one kind. It calls the function do with at most
-// batch jobs at a time. The result more is true if workTime was too short for all of
-// them. Otherwise the result next is the time until more are due, or negative if no job
-// waits. It takes the shards in random order, so that several routes begin at different
-// ones.
+// batch jobs at a time. The result more is true if workTime was too short for all of them.
+// If it is false, the result next is the time until more jobs are due, or negative if no
+// job waits. It takes the shards in random order, so that several routes begin at
+// different ones.
 func (w *worker) jobs(ctx context.Context, kind queue.Kind, batch int, do func(context.Context, []queue.Job) []queue.Ending) (more bool, next time.Duration, err error) {
 	due, next, err := w.store.Due(ctx, kind)
 	if err != nil || len(due) == 0 {

@@ -1,5 +1,5 @@
-// Package dispatch stores messages and pushes them to nodes. All messages pass here:
-// those of clients, of nodes and of CIM's clients, and delayed ones.
+// Package dispatch stores messages and pushes them to nodes. All messages pass here, those
+// of clients, of nodes and of CIM's clients, and also delayed messages.
 package dispatch
 
 import (

@@ -13,11 +13,11 @@ import (
 const (
 	// mostGathered is how many messages a round has at most.
 	mostGathered = 256
-	// patience is how long a round waits for the one before. If a server of the store stands
-	// still, rounds go on beside the one that waits for it.
+	// patience is how long a round waits for the one before. If a server of the store
+	// stands still, other rounds go on beside the round that waits for it.
 	patience = 10 * time.Millisecond
-	// company is how long a round waits until it has as many messages as the one before. The
-	// callers of that one have just got their answers, and may come again.
+	// company is how long a round waits until it has as many messages as the one before.
+	// The callers of that earlier round have just got their answers, and may come again.
 	company = 2 * time.Millisecond
 	// roundTime is how long a round may take. A round belongs to many requests, so none of
 	// them ends it.
@@ -25,14 +25,15 @@ const (
 )
 
 // gathering lets requests share calls of the store. While a round of messages is being
-// stored, the requests that come form the next one. So a message among many costs the store
-// a third of what a lone one costs, and a lone one waits for nothing. The first request of
-// a round stores all of its messages, and no goroutine outlives its request.
+// stored, the requests that come form the next one. So a message among many costs the
+// store a third of the work for a single message. A single message does not wait. The
+// first request of a round stores all of its messages, and no goroutine outlives its
+// request.
 type gathering struct {
 	mu   sync.Mutex
 	next *round        // the round that has not begun and has a place; nil: there is none
 	last chan struct{} // closed when the latest round is over; nil: there was none
-	size int           // how many messages the latest round had that began
+	size int           // how many messages the latest round had when it began
 }
 
 // round has messages that are stored together.
@@ -45,8 +46,8 @@ type round struct {
 	stored   []record.Appended
 }
 
-// join adds a message to the next round, and returns its index there. If it is zero, the
-// caller has to run the round.
+// join adds a message to the next round, and returns the message's index in the round. If
+// the index is zero, the caller has to run the round.
 func (g *gathering) join(m record.Message) (r *round, index int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,10 +95,10 @@ func (r *round) await() {
 	}
 }
 
-// One stores one message of a client, and pushes it if it was stored. The message is stored
-// together with those of other requests that come at the same time. The pass of ctx is judged
-// with them. Between requests at once there is no order. If ctx ends before the answer comes,
-// the error has the code proto.Unknown.
+// One stores one message of a client, and pushes it if it was stored. The message is
+// stored together with those of other requests that come at the same time. The same call
+// of the store judges the pass of ctx. Requests that come at the same time have no order
+// among them. If ctx ends before the answer comes, the error has the code proto.Unknown.
 func (d *Dispatcher) One(ctx context.Context, by Sender, m record.Message) (*record.Appended, error) {
 	m.From, m.FromName = by.User, by.Name
 	ctx, m.Pass = pass.Take(ctx)
@@ -122,8 +123,8 @@ func (d *Dispatcher) One(ctx context.Context, by Sender, m record.Message) (*rec
 	return a, nil
 }
 
-// run stores the messages of a round. If the store panics, the requests of the round are not
-// left waiting.
+// run stores the messages of a round. Even if the store panics, run ends the wait of the
+// round's requests.
 func (d *Dispatcher) run(ctx context.Context, r *round) {
 	defer close(r.over)
 	r.stored = make([]record.Appended, len(r.messages))

@@ -54,8 +54,8 @@ func sentByOthers(s record.Shown, senders *[]int64) (keys []string) {
 	return keys
 }
 
-// marks returns the marks for each sender: one for each item of the list, with the ids
-// of those messages that are stored.
+// marks returns the marks for each sender. There is one mark for each item of the list. It
+// has the ids of those messages that are stored.
 func (d *Dispatcher) marks(list []record.Shown, stored [][]string) map[int64][]*proto.Delivered {
 	marks := make(map[int64][]*proto.Delivered)
 	now := d.now().UnixMilli()

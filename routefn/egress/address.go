@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// inner has the blocks of addresses that belong to no public server and for which package
-// netip has no method.
+// inner has the blocks of addresses that belong to no public server, and that no method of
+// package netip recognises.
 var inner = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network (RFC 791)
 	netip.MustParsePrefix("100.64.0.0/10"),   // behind a carrier's NAT (RFC 6598), and some clouds' metadata

@@ -59,7 +59,8 @@ var storeCodes = []struct {
 	{context.DeadlineExceeded, proto.Unavailable},
 }
 
-// tooMany has texts for errors whose code does not say of what there are too many.
+// tooMany has texts for errors whose code does not name the things of which there are too
+// many.
 var tooMany = map[error]string{
 	contacts.ErrTooManyRelations: "One of you has too many contacts, requests or blocked users.",
 	reports.ErrFull:              "Too many reports wait for moderators. Try again later.",
@@ -81,8 +82,8 @@ type Codes struct {
 func New(store StoreState, log *slog.Logger) *Codes { return &Codes{store, log} }
 
 // Of returns the error that callers see in place of err. If err is a *proto.Error, Of
-// returns that one, with its text. Any other error gets a code and no text. An unexpected
-// error is logged here, and gets the code Unavailable.
+// returns err itself, with its text. Any other error gets a code and no text. An
+// unexpected error is logged here, and gets the code Unavailable.
 func (c *Codes) Of(err error) *proto.Error {
 	if e, ok := errors.AsType[*proto.Error](err); ok {
 		return e
@@ -107,9 +108,9 @@ func (c *Codes) Of(err error) *proto.Error {
 	return proto.Err(proto.Unavailable, "")
 }
 
-// Absent returns e, which says that something does not exist. But if the store may have
-// lost that thing a moment ago, Absent returns an error with the code Unavailable. The
-// caller then retries.
+// Absent returns the error for a thing that does not exist. That is usually the parameter
+// e. If the store may have lost the thing a moment ago, the error has the code
+// Unavailable, so that the caller retries.
 func (c *Codes) Absent(e *proto.Error) *proto.Error {
 	if !c.store.Certain() {
 		return proto.Err(proto.Unavailable, "The store has lost data, which are being restored.")

@@ -7,7 +7,7 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Later is a refusal with the time after which the request may be repeated.
+// Later is a refusal with the time after which the caller may repeat the request.
 type Later struct {
 	Refusal *proto.Error
 	After   time.Duration

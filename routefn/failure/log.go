@@ -20,10 +20,10 @@ type Log struct {
 	warned time.Time
 }
 
-// Due reports whether the caller should log a warning at the time now. The parameters are
-// the error and its code. Due returns false for errors of callers who have left. It
-// compares wall clock times, because the monotonic clock may stand still while a function
-// is frozen.
+// Due reports whether the caller should log a warning at the time now. The other
+// parameters are the error and its code. Due returns false if the caller of the failed
+// request has left. It compares wall clock times, because the monotonic clock may stand
+// still while a function is frozen.
 func (f *Log) Due(code proto.Code, err error, now time.Time) bool {
 	if code != proto.Unavailable && code != proto.Unknown || errors.Is(err, context.Canceled) {
 		return false

@@ -1,9 +1,9 @@
-// Package gcf is the route for Google Cloud Functions. They build a function from the
-// source of a package that registers a handler. This package is a module of its own, so
-// that nothing else depends on Google's framework.
+// Package gcf is the route for Google Cloud Functions. That platform builds a function
+// from the source of a package that registers a handler. This package is a module of its
+// own, so that nothing else depends on Google's framework.
 //
-// The environment configures it: CIM_REDIS, CIM_RING, CIM_CLUSTER_KEY and so on, as
-// cim-route -h lists them. The name of the function is Route.
+// Environment variables configure the route, such as CIM_REDIS, CIM_RING and
+// CIM_CLUSTER_KEY. The command cim-route -h lists them. The name of the function is Route.
 package gcf
 
 import (

@@ -6,8 +6,8 @@
 // this package as cim route. A platform with an HTTP server of its own uses only the
 // handler ([Function]).
 //
-// The program runs as a server or as a function, depending on the platform
-// (platform.go). A server starts only if it has everything it needs. A function
-// (function.go) always starts, and answers with an error code until it has everything.
-// routefn/FUNCTIONS.md compares both, and says how to deploy them.
+// The program runs as a server or as a function, depending on the platform (platform.go).
+// A server starts only if its keys and its store are available. A function (function.go)
+// always starts, and answers with an error code until they are available.
+// routefn/FUNCTIONS.md compares servers and functions, and says how to deploy them.
 package routeserver

@@ -179,8 +179,8 @@ func (f *Flags) replicas() (int, error) {
 }
 
 // The method limits returns the limits that the flag -limits sets. Without the flag, a
-// function in open mode does not bound registrations, because there all callers have
-// addresses of the platform.
+// function in open mode does not bound registrations. The reason is that all callers of a
+// function have addresses of the platform.
 func (f *Flags) limits() (limit.Limits, error) {
 	open, l := f.Auth == "open", limit.Default()
 	switch {
@@ -262,9 +262,9 @@ func (f *Flags) check() error {
 // and nodes, even if other machines can reach it.
 const Same = "same"
 
-// CheckListen checks listen, the address for clients, and Internal, the address for
-// nodes. The parameter keyed says whether there is a cluster key. The parameter name is
-// the flag with the address listen, for errors. Errors wrap process.ErrUsage.
+// CheckListen checks listen, the address for clients, and Internal, the address for nodes.
+// The parameter keyed tells whether there is a cluster key. The parameter name is the flag
+// that sets the address for clients, and appears in errors. Errors wrap process.ErrUsage.
 func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 	internal := f.Internal
 	if err := f.CheckOpen(name, listen); err != nil {
@@ -288,9 +288,9 @@ func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 	return nil
 }
 
-// CheckOpen refuses open mode if other machines can reach the route, unless OpenToNetwork
-// is set. The parameter listen is the address for clients, and name is the flag that sets
-// it. The error wraps process.ErrUsage.
+// CheckOpen returns an error for open mode if other machines can reach the route.
+// OpenToNetwork allows that. The parameter listen is the address for clients, and name is
+// the flag that sets it. The error wraps process.ErrUsage.
 func (f *Flags) CheckOpen(name, listen string) error {
 	if f.Auth != "open" || f.OpenToNetwork || process.Loopback(listen) {
 		return nil
@@ -311,7 +311,7 @@ func (f *Flags) TellOpen(log *slog.Logger, listen string) {
 	}
 }
 
-// InternalAt returns the address of the internal listener, or nothing if there is no
+// InternalAt returns the address of the internal listener, or an empty text if there is no
 // such listener.
 func (f *Flags) InternalAt() string {
 	if f.Internal == Same {

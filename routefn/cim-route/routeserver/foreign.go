@@ -139,7 +139,7 @@ func (f *foreignFlags) fetched(log *slog.Logger, registry prometheus.Registerer)
 	}), trust, nil
 }
 
-// If the keys of -jwt-key have changed, the method use replaces the present ones.
+// If the keys of -jwt-key have changed, the method use replaces the present keys by them.
 func (p *foreign) use(value string) (changed bool, err error) {
 	text, err := process.Secret("jwt-key", value)
 	if err != nil || string(text) == p.key {
@@ -154,8 +154,8 @@ func (p *foreign) use(value string) (changed bool, err error) {
 	return true, nil
 }
 
-// The method again reads anew the keys of -jwt-key, or the authorities of
-// -egress-tls-ca. After an error the present keys and authorities stay in use.
+// The method again reads the keys of -jwt-key, or the authorities of -egress-tls-ca, once
+// more. After an error the present keys and authorities stay in use.
 func (p *foreign) again(value string, log *slog.Logger) error {
 	if p == nil {
 		return nil
@@ -173,8 +173,8 @@ func (p *foreign) again(value string, log *slog.Logger) error {
 	return err
 }
 
-// warm fetches the keys of -jwt-jwks, so that a wrong URL is noticed at the start. The
-// first login tries again.
+// warm fetches the keys of -jwt-jwks, so that a wrong URL is noticed at the start. If that
+// fails, the first login tries again.
 func (p *foreign) warm(ctx context.Context) {
 	if p != nil && p.remote != nil {
 		_ = p.remote.Warm(ctx) // logged

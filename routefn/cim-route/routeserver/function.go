@@ -18,7 +18,7 @@ import (
 	"github.com/cim-go/cim/routefn/lambda"
 )
 
-// warmTime is how long a function tries to be ready before its first request. It is
+// warmTime is how long a function tries to make its route before its first request. It is
 // much less than the 10 s that Lambda allows.
 const warmTime = 3 * time.Second
 
@@ -63,9 +63,9 @@ func Function(args []string, stderr io.Writer) (http.Handler, error) {
 	return o.newFunction(place{function: true})
 }
 
-// A function makes its route at the first request at which all secrets and the store
-// are available. While a secret or the store is missing, the function logs that every
-// few minutes, and answers every request 503. If the function exited instead, the
+// A function makes its route at the first request at which all secrets and the store are
+// available. While a secret or the store is missing, the function logs that every few
+// minutes, and answers every request with 503. If the function exited instead, the
 // platform would start it again for each request, and the caller would get no answer.
 //
 // The function answers a request only after all pushes of the request are done, because
@@ -89,9 +89,9 @@ func (o *options) newFunction(at place) (*function, error) {
 	return &function{start: o.startFunction, log: o.log, turn: make(chan struct{}, 1)}, nil
 }
 
-// startFunction makes the route, or returns which secret or store is missing. Anybody may
-// be able to call a function, whatever address it listens on. So unlike a server on
-// loopback, it needs a cluster key.
+// startFunction makes the route, or returns which secret or store is missing. Even if a
+// function listens on loopback, anybody may be able to call it. So it needs a cluster key,
+// which a server on loopback does not need.
 func (o *options) startFunction(ctx context.Context) (*Server, error) {
 	keys, err := process.Keys("cluster-key", o.key)
 	if err != nil {
@@ -138,8 +138,8 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// started returns the route, and makes it if there is none yet. One caller at a time
-// tries to make it, and the others wait for that caller.
+// started returns the route, and makes it if there is none yet. One caller at a time tries
+// to make the route, and the other callers wait for it.
 func (f *function) started(ctx context.Context) (*Server, error) {
 	if s := f.made.Load(); s != nil {
 		return s, nil

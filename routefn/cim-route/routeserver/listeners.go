@@ -18,8 +18,8 @@ type Listeners struct {
 	internal net.Listener // nil: the listener clients takes all requests
 }
 
-// Listen opens the listeners of a route. The parameter address is the one for clients.
-// The parameter name is the flag from which it comes, for errors.
+// Listen opens the listeners of a route. The parameter address is the address for clients.
+// The parameter name is the flag that sets the address, and appears in errors.
 func (f *Flags) Listen(name, address string) (*Listeners, error) {
 	clients, err := process.Listen(name, address, false)
 	if err != nil {
@@ -58,7 +58,8 @@ func (l *Listeners) Close() error {
 }
 
 // nodeTrust returns the certificate authorities for calls to nodes whose addresses begin
-// with https://. It reads the file the first time. It must not be called concurrently.
+// with https://. It reads the file at the first call only. It must not be called
+// concurrently.
 func (f *Flags) nodeTrust(log *slog.Logger) (*tlsfile.Trust, error) {
 	if f.trust != nil {
 		return f.trust, nil

@@ -7,7 +7,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// A place says how requests reach the program on its platform.
+// A place describes how requests reach the program on its platform.
 type place struct {
 	lambda   bool   // requests come as events of the runtime API of AWS Lambda
 	function bool   // the program is frozen between requests
@@ -20,8 +20,8 @@ type place struct {
 // third.
 var portVariables = []string{"FUNCTIONS_CUSTOMHANDLER_PORT", "FC_SERVER_PORT", "PORT"}
 
-// placeOf finds out where the program runs. listen and function are flags, and env
-// reads the environment. If an address is configured, it replaces the platform's
+// placeOf finds out on which platform the program runs. The parameters listen and function
+// are flags, and env reads the environment. A configured address replaces the platform's
 // address. Lambda is the exception, because a program cannot listen there.
 func placeOf(listen string, function bool, env func(string) string) place {
 	if env(lambda.RuntimeAPI) != "" {
@@ -39,8 +39,8 @@ func placeOf(listen string, function bool, env func(string) string) place {
 }
 
 // adapt changes the flags for a function. A function calls nodes by single requests,
-// because streams would die while it is frozen. It has no bound on requests in flight,
-// because the platform has one.
+// because streams would break while the function is frozen. It does not bound the requests
+// in flight, because the platform bounds them.
 func (f *Flags) adapt(at place) {
 	f.function, f.oneByOne = at.function, at.lambda
 	f.PlainHop = true
@@ -53,8 +53,8 @@ func (f *Flags) adaptStore(c *record.Config) {
 	if !f.function {
 		return
 	}
-	// A connection may be dead after the function was frozen. A probe finds out whether
-	// it is, at the cost of one round trip.
+	// A connection may be dead after the function was frozen. A probe finds that out, at
+	// the cost of one round trip.
 	c.ProbeIdle = 250 * time.Millisecond
 	c.MaxIdleTime = time.Minute
 	c.ReadTimeout = time.Second // two such time-outs fit into the time that a function has for a request

@@ -39,9 +39,9 @@ func (s *Server) issuer(ctx context.Context, f *Flags, cluster *ring.Keys) (*tok
 	return issuer, watch, err
 }
 
-// keptKey returns the Watch of a route key in the store. With a cluster key, the route
-// key is sealed. With -accept-cluster-key, a plain route key stays plain, for routes of
-// the previous version.
+// keptKey returns the Watch of a route key in the store. With a cluster key, the route key
+// is sealed. With -accept-cluster-key, a plain route key stays plain, so that routes of
+// the previous version can read it.
 func (s *Server) keptKey(f *Flags, cluster *ring.Keys) *record.Watch {
 	if len(cluster.Derive(sealPurpose)) == 0 {
 		return s.store.Watch(true)
@@ -50,7 +50,7 @@ func (s *Server) keptKey(f *Flags, cluster *ring.Keys) *record.Watch {
 	return s.store.SealedWatch(seal, f.Certs.AcceptToken)
 }
 
-// If the route key cannot be opened, explain adds to the error which flag helps.
+// If the route key cannot be opened, explain adds to the error the flag that helps.
 func explain(err error) error {
 	switch {
 	case errors.Is(err, keyseal.ErrNoKey):

@@ -28,7 +28,7 @@ type options struct {
 	listen   string // flag; empty: the platform's address
 	function bool
 	members  source
-	stale    time.Duration // if no seed answers, the last known members are used up to this age
+	stale    time.Duration // if no seed answers, the last known list of members is used up to this age
 	zkRoot   string
 	key      string
 	profile  process.Profile // only for a server, because in a function nothing runs beside requests
@@ -101,9 +101,9 @@ func Run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 }
 
-// serve runs a server. It waits until all keys and the store are available, and then
-// follows the members and serves. From then on, a signal on the channel hangup makes it
-// read its keys and certificates again.
+// serve runs a server. It waits until all keys and the store are available. Then it
+// follows the members and serves, and a signal on the channel hangup makes it read its
+// keys and certificates again.
 func (o *options) serve(ctx context.Context, listen string, hangup *process.Hangup[*options]) error {
 	keys, err := process.Keys("cluster-key", o.key)
 	if err != nil {
@@ -174,8 +174,8 @@ func (o *options) serve(ctx context.Context, listen string, hangup *process.Hang
 	return group.Wait()
 }
 
-// admit loads the identity. From then on, every source of members that uses the given
-// keys returns only members with a certificate.
+// admit loads the process's identity. From then on, every source of members that uses the
+// given keys returns only members with a certificate.
 func (o *options) admit(keys *ring.Keys) error {
 	if err := o.LoadCerts(); err != nil {
 		return err

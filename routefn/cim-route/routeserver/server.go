@@ -49,9 +49,9 @@ type Server struct {
 // storeTime is how long the store may take to answer at the start.
 const storeTime = 5 * time.Second
 
-// Assemble opens the store and makes the handlers. It owns the listeners from then on,
-// and closes them if it fails. Call Run on the Server to serve. When Run returns, it has
-// closed the listeners and the store.
+// Assemble opens the store and makes the handlers. It owns the listeners, and closes them
+// if it fails. Call Run on the Server to serve. When Run returns, it has closed the
+// listeners and the store.
 func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	if err := f.check(); err != nil {
 		return nil, errors.Join(err, listeners.Close())
@@ -85,8 +85,8 @@ func Assemble(f *Flags, listeners *Listeners, members Members, keys *ring.Keys, 
 	return s, nil
 }
 
-// assemble opens the store and makes the handlers. The parameter pages judges the
-// requests of clients. The Server that it returns has no listener.
+// assemble opens the store and makes the handlers. The guard in the parameter pages judges
+// the requests of clients. The Server that it returns has no listener.
 func assemble(ctx context.Context, f *Flags, pages *browser.Guard, members Members, keys *ring.Keys, logger *slog.Logger, registry *prometheus.Registry) (*Server, error) {
 	limits, err := f.limits()
 	if err != nil {
@@ -109,9 +109,10 @@ func assemble(ctx context.Context, f *Flags, pages *browser.Guard, members Membe
 	return s, nil
 }
 
-// AwaitStore blocks until the store answers and may be used, or ctx ends. Meanwhile it
-// answers health checks on all these listeners, and leaves them open. With -fail-fast it
-// does not wait. If the store answers but cannot be used, it returns an error.
+// AwaitStore blocks until the store answers and may be used, or until ctx ends. Meanwhile
+// it answers health checks on all these listeners. It leaves the listeners open. With
+// -fail-fast, AwaitStore does not wait. If the store answers but cannot be used, it
+// returns an error.
 func (f *Flags) AwaitStore(ctx context.Context, log *slog.Logger, listeners *Listeners, more ...net.Listener) error {
 	if err := f.check(); err != nil {
 		return err
@@ -307,8 +308,8 @@ func (s *Server) close() {
 	}
 }
 
-// ReadAgain reads anew the route keys and the keys of JWTs that f names, and uses them
-// from now on. It also reads the files of authorities and the files that the store's
+// ReadAgain reads the route keys and the keys of JWTs that f names once more, and uses
+// them from now on. It also reads the files of authorities and the files that the store's
 // URL names. If reading fails, the error names the flag, and the flag's earlier values
 // stay in use. ReadAgain must not be called concurrently.
 func (s *Server) ReadAgain(f *Flags) error {
