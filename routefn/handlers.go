@@ -41,8 +41,9 @@ func fromCaller[Q, A any](run func(context.Context, token.Token, Q) (A, error)) 
 	return fromKeyed(func(*Q) *string { return nil }, run)
 }
 
-// fromKeyed is like fromCaller, for requests that may be repeated under one id. The function
-// id returns where the body has it, or nil. The header proto.HeaderKey may have it, too.
+// fromKeyed is like fromCaller, for requests that may be repeated under one id. The
+// function in the parameter id returns a pointer to that id in the body, or nil. The
+// header proto.HeaderKey may also have the id.
 func fromKeyed[Q, A any](id func(*Q) *string, run func(context.Context, token.Token, Q) (A, error)) handler {
 	return func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 		rt.serveCaller(w, r, name, body.Accepted(r), func(ctx context.Context, caller token.Token) (any, error) {
@@ -116,9 +117,9 @@ func fromUnjudged[Q, A any](run func(context.Context, token.Token, Q) (A, error)
 	}
 }
 
-// fromCIM is for CIM's clients, which do not prove who they are. So it serves them in
-// open mode only. In any other mode it answers as if the path did not exist. The use case
-// gets the client's address by sourceip.Client.
+// fromCIM is for CIM's clients, which do not prove who they are. So the handler serves
+// them in open mode only. In any other mode it answers as if the path did not exist. The
+// use case gets the client's address by sourceip.Client.
 func fromCIM[Q, A any](run func(context.Context, Q) (A, error)) handler {
 	return openOnly(func(rt *Route, name string, w http.ResponseWriter, r *http.Request) {
 		rt.serve(w, r, name, compat.Format, func(ctx context.Context) (any, error) {

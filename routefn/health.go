@@ -13,7 +13,8 @@ import (
 // readyTimeout is how long the store has to answer.
 const readyTimeout = time.Second
 
-// If the store uses more than this part of its maxmemory, /readyz says how full it is.
+// nearlyFull is the part of its maxmemory that the store may use before /readyz reports
+// how full it is.
 const nearlyFull = 0.8
 
 // serveHealth serves GET /healthz, which shows that the process answers. It ignores the
@@ -56,10 +57,10 @@ func (s *statusOnly) Write(b []byte) (int, error) {
 }
 
 // serveReady serves GET /readyz. It answers 200 while the store answers and the members
-// are known. Otherwise it answers 503 and says which of the two is missing. It also makes
+// are known. If one of the two is missing, it answers 503 with the reason. It also makes
 // the route check the store for a loss, even if no other requests come. If the store's
-// memory is nearly full, the answer says so but is still 200, because every other route
-// has the same store.
+// memory is nearly full, the answer reports that, but its status is still 200. The reason
+// is that every other route has the same store.
 func (rt *Route) serveReady(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()

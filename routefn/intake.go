@@ -39,9 +39,9 @@ func (rt *Route) intake(w http.ResponseWriter, r *http.Request, q request) *http
 }
 
 // readBody reads a body that is not too large for its caller. A request without a valid
-// token counts against its address until its body has arrived. The error has the code
-// Overloaded if too many such requests of the address are still sending. It has the
-// code Unavailable if the body took too long.
+// token counts against its address until its body has arrived. If too many such requests
+// of the address are still sending, the error has the code Overloaded. If the body took
+// too long, it has the code Unavailable.
 func (rt *Route) readBody(w http.ResponseWriter, r *http.Request, q request) (*http.Request, *proto.Error) {
 	if q.streamed != nil {
 		return rt.readNode(w, r)
@@ -62,7 +62,7 @@ func (rt *Route) readBody(w http.ResponseWriter, r *http.Request, q request) (*h
 	}
 	defer func() {
 		place.Leave()
-		_ = control.SetReadDeadline(time.Time{}) // evict may have been called when the body ended
+		_ = control.SetReadDeadline(time.Time{}) // evict may have set a deadline just as the body ended
 	}()
 	return r, body.Whole(w, r, rt.cfg.MaxBody, bodyTime)
 }

@@ -129,13 +129,13 @@ func (rt *Route) Close() {
 	rt.nodes.Close()
 }
 
-// Near is for a node in the same process. After Near, pushes to the node at address are
-// calls of the function push. Near must be called before the route serves.
+// Near is for a node in the same process. After Near, pushes to the node at that address
+// are calls of the function push. Near must be called before the route serves.
 func (rt *Route) Near(address string, push func(*proto.PushRequest) *proto.PushAnswer) {
 	rt.nodes.SetNear(address, push)
 }
 
-// SetServiceTokens replaces Config.ServiceToken by token, and Config.OtherTokens by
-// others, for every request and stream from now on. Open streams stay open. The token
-// must not be empty.
+// SetServiceTokens sets new values for Config.ServiceToken (the parameter token) and
+// Config.OtherTokens (others). They hold for every request and stream from now on. Open
+// streams stay open. The token must not be empty.
 func (rt *Route) SetServiceTokens(token string, others ...string) { rt.tokens.Set(token, others...) }

@@ -82,9 +82,9 @@ func checkOrigin(o *proto.Origin) error {
 	return nil
 }
 
-// checkCaller checks that the node named in a request is a member, and that this node
-// has proved itself. If the caller has no certificate, because a token is enough,
-// checkCaller accepts every node.
+// checkCaller checks that the node named in a request is a member, and that this node has
+// proved itself. If a token is enough and the caller has no certificate, checkCaller
+// accepts every node.
 func (rt *Route) checkCaller(ctx context.Context, o *proto.Origin) error {
 	caller := cert.CallerOf(ctx)
 	if caller == nil {
@@ -103,8 +103,8 @@ func (rt *Route) checkCaller(ctx context.Context, o *proto.Origin) error {
 	return nil
 }
 
-// callerOf returns the caller that has proved itself by its certificate. It returns nil
-// if the caller has a token and that is enough. The error has the code Unauthorized.
+// callerOf returns the caller that has proved itself by its certificate. It returns nil if
+// the caller has a token and a token is enough. The error has the code Unauthorized.
 func (rt *Route) callerOf(w http.ResponseWriter, r *http.Request) (*cert.Caller, error) {
 	if r.Context().Value(judgedKey{}) != nil {
 		return cert.CallerOf(r.Context()), nil
@@ -169,8 +169,8 @@ func (rt *Route) handleStreamed(ctx context.Context, path string, encoded, dst [
 	return b, http.StatusOK, 0
 }
 
-// failStreamed appends an error as JSON. Encoding cannot fail for this type, so it
-// panics if it does.
+// failStreamed appends an error as JSON. It panics if encoding fails, which cannot happen
+// for this type.
 func failStreamed(dst []byte, failed *proto.Error) ([]byte, int, time.Duration) {
 	status := failure.Status(failed)
 	text, err := json.Marshal(body.ErrorAnswer(failed))
@@ -181,7 +181,7 @@ func failStreamed(dst []byte, failed *proto.Error) ([]byte, int, time.Duration) 
 }
 
 // Direct answers a node in the same process by function calls. Its errors are
-// *proto.Error, as a node also gets them from an HTTP answer.
+// *proto.Error, like those that a node gets from an HTTP answer.
 type Direct struct{ rt *Route }
 
 // Direct returns the calls of the route for a node in the same process.

@@ -64,8 +64,8 @@ type Route struct {
 	streamed map[string]streamedCall // requests that a stream carries, by path; read only
 }
 
-// A request describes one kind of request: its name, which Only and the metrics use,
-// its methods and path, and its handler.
+// A request describes one kind of request. It has the name that Only and the metrics use,
+// the methods and the path, and the handler.
 type request struct {
 	name     string
 	methods  []string
@@ -75,7 +75,8 @@ type request struct {
 }
 
 type (
-	// A handler serves one kind of request. The metrics call it name.
+	// A handler serves one kind of request. The parameter name is the kind's name in the
+	// metrics.
 	handler func(rt *Route, name string, w http.ResponseWriter, r *http.Request)
 	// A streamedCall serves a request that came on a stream. Its first result is a
 	// protobuf message.

@@ -15,7 +15,7 @@ import (
 	"github.com/cim-go/cim/routefn/failure"
 )
 
-// serve runs one use case and writes its answer or its error, in the format f.
+// serve runs one use case. It writes the use case's answer or error in the format f.
 func (rt *Route) serve(w http.ResponseWriter, r *http.Request, useCase string, f body.Format, run func(context.Context) (any, error)) {
 	m := mannerOf(r)
 	ctx, seen := rt.trail.Begin(r.Context(), useCase)

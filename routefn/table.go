@@ -18,9 +18,9 @@ var (
 	getOrPost = []string{http.MethodGet, http.MethodPost}
 )
 
-// table lists all requests. The metrics use the same names. "Where things are" in
-// doc.go says how to add a request. The class of a request is Normal unless classOf in
-// admit.go names another one.
+// table lists all requests. The metrics use the same names. The section "Where things are"
+// in doc.go describes how to add a request. The class of a request is Normal unless
+// classOf in admit.go names another one.
 func (rt *Route) table() []request {
 	u, g, n, c, p, m, x := rt.user, rt.group, rt.node, rt.compat, rt.contact, rt.moderation, rt.takeout
 	return []request{
@@ -86,8 +86,8 @@ func (rt *Route) table() []request {
 	}
 }
 
-// forCIM reports whether the request is one of CIM's clients. The route believes the user
-// id that such a request claims, so it serves these requests in open mode only.
+// forCIM reports whether CIM's clients send the request. The route believes the user id
+// that such a request claims, so it serves these requests in open mode only.
 func (q request) forCIM() bool { return strings.HasPrefix(q.name, "cim-") }
 
 // Handler serves every request that the mode allows, the health checks, and streams unless
@@ -125,8 +125,8 @@ func (rt *Route) Internal() http.Handler {
 }
 
 // Only serves the named requests at their usual paths, and the health checks. It is for a
-// function that serves one or a few kinds of requests. The names are the names in the
-// metrics. For an unknown name, Only returns an error.
+// function that serves one or a few kinds of requests. The names are those in the metrics.
+// For an unknown name, Only returns an error.
 //
 // Clients have register, login, refresh, logout, sessions, sessions-end, password,
 // account-delete, export, send, pull, ack, delivered, online, user, role, role-give, schedule,

@@ -34,8 +34,8 @@ func checkOther(group, user int64) error {
 	return nil
 }
 
-// changeOther adds another user to a group, or removes one if leave is set. The store
-// checks whether the caller's role allows that.
+// changeOther adds another user to a group, or removes them if the parameter leave is
+// true. The store checks whether the caller's role allows that.
 func (g *Requests) changeOther(ctx context.Context, caller token.Token, group, user int64, leave bool) error {
 	account, err := g.Store.AccountByID(ctx, user)
 	if err != nil {

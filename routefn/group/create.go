@@ -46,7 +46,8 @@ func (g *Requests) Create(ctx context.Context, caller token.Token, q proto.Creat
 	return g.create(ctx, group, caller.Name, invited)
 }
 
-// invited returns the accounts of users, each once, and leaves out the caller's own.
+// invited returns the accounts of users, each once. It leaves out the caller's own
+// account.
 func (g *Requests) invited(ctx context.Context, caller int64, users []int64) ([]record.Account, error) {
 	if len(users) > proto.MaxInvited {
 		return nil, check.Invalid(fmt.Sprintf("A group is created with at most %d members; others join by its id.", proto.MaxInvited))
@@ -70,9 +71,9 @@ func (g *Requests) invited(ctx context.Context, caller int64, users []int64) ([]
 }
 
 // create returns an error if the group could not be made, or if its creator could not be
-// added. Otherwise the group exists, and Missing in the answer has the users who could be
-// neither added nor invited. If the request is repeated, members who have left since the
-// first try stay away.
+// added. After success, the field Missing of the answer has the users who could not be
+// added or invited. If the request is repeated, members who have left since the first try
+// stay away.
 func (g *Requests) create(ctx context.Context, group record.NewGroup, creator string, invited []record.Account) (*proto.CreatedGroup, error) {
 	id, err := g.Store.CreateGroup(ctx, group)
 	if err != nil {
@@ -94,8 +95,8 @@ func (g *Requests) create(ctx context.Context, group record.NewGroup, creator st
 	return answer, nil
 }
 
-// The method added returns the users in named who allow the creator to add them. It
-// invites the other users, and puts these into answer.
+// The method added returns the users in the parameter named who allow the creator to add
+// them. It invites the other users, and puts these into the answer.
 func (g *Requests) added(ctx context.Context, id int64, group record.NewGroup, named []record.Account, answer *proto.CreatedGroup) []record.Account {
 	users := make([]int64, len(named))
 	for i, a := range named {

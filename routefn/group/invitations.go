@@ -44,7 +44,7 @@ func (g *Requests) AcceptInvitation(ctx context.Context, caller token.Token, q p
 	}
 	change := record.Change{User: caller.User, Name: caller.Name, Group: q.Group}
 	err = g.change(ctx, change)
-	if errors.Is(err, record.ErrRemoved) { // the user was removed, so the inviter's role must still allow to add them
+	if errors.Is(err, record.ErrRemoved) { // the user was removed, so the inviter's role must still allow the inviter to add them
 		change.By = in.By
 		err = g.change(ctx, change)
 	}
@@ -60,7 +60,7 @@ func (g *Requests) AcceptInvitation(ctx context.Context, caller token.Token, q p
 	return proto.JoinedGroup(q), err
 }
 
-// isGone reports whether an invitation cannot be accepted any more.
+// isGone reports whether err means that an invitation is no longer valid.
 func isGone(err error) bool {
 	return errors.Is(err, record.ErrNoGroup) || errors.Is(err, record.ErrNotCreator)
 }

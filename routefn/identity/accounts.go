@@ -15,7 +15,7 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Keyring knows whether the route has all keys of tokens.
+// Keyring knows whether the route has all keys by which routes make tokens.
 type Keyring interface {
 	// Settled reports whether this route knows every key with which any route makes
 	// tokens.
@@ -74,9 +74,9 @@ func IsNone(err error) bool {
 // ErrMismatch is returned for an id and a name of different accounts.
 var ErrMismatch = proto.Err(proto.WrongPassword, "The id and the name belong to different accounts.")
 
-// Named returns the account with the id user and the name. One of the two may be zero.
-// Named first looks for the name exactly as it is written. Then it looks for the name's
-// normal form, in which new names are stored. The error is record.ErrNoUser,
+// Named returns the account with the given id and name. The id may be zero, or the name
+// may be empty. Named first looks for the name exactly as it is written. Then it looks for
+// the name's normal form, in which new names are stored. The error is record.ErrNoUser,
 // ErrMismatch, or another error of the store.
 func (a *Accounts) Named(ctx context.Context, user int64, name string) (record.Account, error) {
 	if user == 0 {

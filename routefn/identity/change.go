@@ -10,12 +10,12 @@ import (
 	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
-// ChangePassword replaces the password of an account by the parameter next. The present
-// password must equal the parameter old. If the present password equals next already,
-// ChangePassword returns nil, too, so that a caller may repeat it. A wrong password
-// counts like a wrong password at a login. The error has the code WrongPassword,
-// Invalid or Overloaded, or it is one of the store. Afterwards the caller must end the
-// account's sessions (see Unchanged).
+// ChangePassword replaces the password in the parameter old by the one in the parameter
+// next. The parameter old must be the account's present password. If the present password
+// equals next already, ChangePassword returns nil, too, so that a caller may repeat the
+// call. A wrong password counts like a wrong password at a login. The error has the code
+// WrongPassword, Invalid or Overloaded, or it is one of the store. Afterwards the caller
+// must end the account's sessions (see Unchanged).
 func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, next string) error {
 	if !a.withPasswords() {
 		return check.Invalid("There are no passwords here.")
@@ -37,8 +37,8 @@ func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, ne
 			return err
 		}
 	}
-	// The present password is not old. Perhaps an earlier try of this request has changed
-	// it already.
+	// The present password differs from the parameter old. Perhaps an earlier try of this
+	// request has changed it already.
 	if shown, same, err = a.compare(ctx, user, name, next); err != nil {
 		return err
 	}
@@ -58,10 +58,9 @@ func (a *Accounts) setPassword(ctx context.Context, shown *accounts.Tried, passw
 }
 
 // Unchanged returns an error with the code WrongPassword if the password of a login was
-// changed since it was compared. A login calls Unchanged after it got its number. A
-// change of the password first sets the password and then ends the sessions. So a login
-// with the old password either learns of the change here, or has a number that the
-// change makes void.
+// changed since it was compared. A login calls Unchanged after it got its number. A change
+// of the password first sets the new password and then ends the sessions. So a login with
+// the old password fails here, or the change makes its number void.
 func (a *Accounts) Unchanged(ctx context.Context, p Proven) error {
 	if p.Shown == nil {
 		return nil

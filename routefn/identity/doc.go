@@ -11,9 +11,10 @@
 //   - A node proves for each session that the session's ticket came to it (session.go).
 //   - CIM's clients do not prove who they are, and are accepted in open mode only.
 //
-// After the store has lost an account, a token, a proof, or an id and a name may refer
-// to it. In open mode the account is then restored with its id (restore.go). In
-// password mode the password is lost with the account, so nobody could log in to it.
+// After the store has lost an account, a request may still refer to it, by a token, a
+// proof, or an id and a name. In open mode the account is then restored with its id
+// (restore.go). In password mode the password is lost with the account, so nobody could
+// log in to it.
 //
 // The package starts no goroutines.
 package identity

@@ -17,9 +17,9 @@ import (
 // login of its user makes the account.
 //
 // Only the system (iss) and the user's id there (sub) decide which account ofForeign
-// returns. The account's name is the name in the token of the first login. If that name
-// belongs to another user, or to an account that was made in another way, the first
-// login is refused.
+// returns. The account's name is the name in the token of the first login. The first login
+// is refused if that name belongs to another user. It is also refused if the name belongs
+// to an account that was made in another way.
 func (a *Accounts) ofForeign(ctx context.Context, q proto.LoginRequest) (record.Account, error) {
 	switch {
 	case a.cfg.Foreign == nil:

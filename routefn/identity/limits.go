@@ -39,11 +39,11 @@ func (a *Accounts) refuse(why Reason, wait time.Duration) error {
 	return &failure.Later{Refusal: refusals[why], After: wait}
 }
 
-// compare reports whether the password is right for the account with the id user, the
-// name, or both. It takes the same time if there is no such account. If the password is
-// right, the caller must settle the result shown, which is the try. The error has the
-// code Overloaded if the limits forbid the comparison, or if too many passwords wait to
-// be hashed.
+// compare reports whether the password is right for the account with the given id, the
+// given name, or both. It takes as long if there is no such account. The result shown is
+// the try of the password. If the password is right, the caller must settle that try. The
+// error has the code Overloaded if the limits forbid the comparison, or if too many
+// passwords wait to be hashed.
 func (a *Accounts) compare(ctx context.Context, user int64, name, password string) (shown *accounts.Tried, same bool, err error) {
 	l := a.cfg.Limits
 	shown, err = a.cfg.Store.Try(ctx, accounts.Trying{
@@ -74,9 +74,9 @@ func (a *Accounts) compare(ctx context.Context, user int64, name, password strin
 // After Settle the password does not count as wrong, and the account knows the address.
 func (a *Accounts) Settle(ctx context.Context, p Proven) { a.cfg.Store.Settle(ctx, p.Shown, true) }
 
-// LoggedIn makes the address of a login known to its account, if the login showed a
-// token. Call it only after the token was found to be valid. For a login with a password,
-// settling the password has done that already.
+// LoggedIn makes the address of a login known to the login's account, if the login showed
+// a token. Call it only after the store has found the token valid. After a login with a
+// password, the account knows the address already, because the password was settled.
 func (a *Accounts) LoggedIn(ctx context.Context, p Proven) {
 	if p.Pass != nil && a.withPasswords() {
 		a.cfg.Store.Met(ctx, p.Account.Name, a.address(ctx))

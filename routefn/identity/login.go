@@ -11,8 +11,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/accounts"
 )
 
-// Proven is the result of a login that has proved its account, as far as the mode
-// requires that.
+// Proven is the result of a login that has proved its account as far as the mode requires
+// a proof.
 type Proven struct {
 	Account record.Account
 	Pass    *record.Pass    // pass of the login's token, which the store has not checked yet; nil: there was no token
@@ -20,10 +20,10 @@ type Proven struct {
 	Shown   *accounts.Tried // try of the login's password, which is not settled yet; nil: there was no password
 }
 
-// Authenticate returns the account of a login. The login must have what the mode
-// requires: a token of a route, a token of another system, a name and a password, or only
-// a name. The caller then issues a number with the Pass or Shown of the result, and calls
-// LoggedIn. If it issues no number, it calls Settle instead.
+// Authenticate returns the account of a login. The login must have what the mode requires:
+// a token of a route, a token of another system, a name and a password, or only a name.
+// The caller then issues a session's number with the Pass or Shown of the result, and
+// calls LoggedIn. If it issues no number, it calls Settle.
 func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Proven, error) {
 	if q.Token != "" {
 		return a.ofToken(ctx, q)
@@ -52,10 +52,10 @@ func (a *Accounts) Authenticate(ctx context.Context, q proto.LoginRequest) (Prov
 	return Proven{Account: shown.Account, Shown: shown}, nil
 }
 
-// byName returns the account of a login in open mode, which has only a name. If the
-// account is absent, byName restores it under the normal form of the name. But while
-// the store may have lost the account, byName uses the name exactly as it is written.
-// That name may be older than the rules for names.
+// byName returns the account of a login in open mode, which has only a name. An account
+// that is absent is restored under the normal form of the name. But while the store may
+// have lost the account, byName uses the name exactly as it is written. That name may be
+// older than the rules for names.
 func (a *Accounts) byName(ctx context.Context, user int64, name string) (record.Account, error) {
 	account, err := a.Named(ctx, user, name)
 	if !IsNone(err) {
@@ -85,10 +85,10 @@ func (a *Accounts) spelled(ctx context.Context, name string) (string, error) {
 	return account.Name, err
 }
 
-// ofToken returns what the login's token proves. It checks that the token is for the
-// login's device and for its account. The account may be gone if the store came back
-// empty. The store checks whether the token is still valid in the step that issues a
-// number.
+// ofToken returns the Proven that follows from the login's token. It checks that the token
+// is for the login's device and for its account. The account may be gone if the store came
+// back empty. In the step that issues a number, the store checks whether the token is
+// still valid.
 func (a *Accounts) ofToken(ctx context.Context, q proto.LoginRequest) (Proven, error) {
 	t, err := a.verify(q.Token)
 	if err != nil {

@@ -54,9 +54,9 @@ func (p *passwords) hash(ctx context.Context, by claim, password string) (creden
 	return credential, err
 }
 
-// inTurn waits for a turn and runs f, which hashes a password and reports whether it is
-// right. After a wrong password from a strange address, inTurn rests: see turns. Until
-// inTurn returns, the request's place in load shedding is free for others.
+// inTurn waits for a turn and runs the function f, which hashes a password and reports
+// whether it is right. After a wrong password from a strange address, inTurn rests: see
+// turns. Until inTurn returns, the request's place in load shedding is free for others.
 func (p *passwords) inTurn(ctx context.Context, by claim, f func() (right bool)) error {
 	defer admission.Aside(ctx)()
 	begun := time.Now()

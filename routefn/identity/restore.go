@@ -16,9 +16,9 @@ import (
 var errRestored = proto.Err(proto.Unknown, "The account was lost and is being restored. Repeat the request.")
 
 // restore restores an account that the store has lost. It returns nil if the account
-// exists afterwards. The parameter lost is the error that showed the loss. restore
-// returns this error if the account must not be made. If the store fails, restore returns
-// the error of the store.
+// exists afterwards. The parameter lost is the error that showed the loss. If the account
+// must not be made, restore returns that error. If the store fails, restore returns the
+// error of the store.
 func (a *Accounts) restore(ctx context.Context, lost error, user int64, name string) error {
 	if !a.cfg.Open || check.Name(name) != nil || !check.ValidUser(user) {
 		return lost
@@ -46,10 +46,10 @@ func (a *Accounts) NamedOrRestored(ctx context.Context, user int64, name string)
 	return record.Account{User: user, Name: name}, nil
 }
 
-// RestoreOwn handles err, the error of a caller's request. If the request failed
-// because the caller's own account was lost, RestoreOwn restores the account and
-// returns nil. Otherwise it returns err, or the error that kept it from restoring the
-// account.
+// RestoreOwn handles err, the error of a caller's request. If the request failed because
+// the caller's own account was lost, RestoreOwn restores the account and returns nil. If
+// the restoring fails, it returns the error of that. For any other request, it returns
+// err.
 func (a *Accounts) RestoreOwn(ctx context.Context, err error, user int64, name string) error {
 	if !errors.Is(err, record.ErrNoUser) {
 		return err
@@ -62,9 +62,9 @@ func (a *Accounts) RestoreOwn(ctx context.Context, err error, user int64, name s
 
 // OrRepeat returns the error for the answer to a request that failed with err. That is
 // err, unless the request failed because the caller's own account was lost. In that case
-// OrRepeat restores the account, and returns an error with the code Unknown, because a
-// part of the request may have been carried out. It returns that error even if the store
-// cannot restore the account now.
+// OrRepeat restores the account, and returns an error with the code Unknown. The reason is
+// that a part of the request may have been carried out. It returns that error even if the
+// store cannot restore the account now.
 func (a *Accounts) OrRepeat(ctx context.Context, err error, user int64, name string) error {
 	if errors.Is(err, record.ErrNoUser) && !errors.Is(a.RestoreOwn(ctx, err, user, name), record.ErrNoUser) {
 		return errRestored

@@ -21,19 +21,19 @@ func (a *Accounts) Session(s *proto.Session, node string) error {
 	}
 	end, err := a.cfg.Issuer.ProofEnd(s.GetProof(), s.GetUser(), s.GetName(), s.GetDevice(), s.GetNumber(), node)
 	if err != nil {
-		return proto.Err(proto.Unavailable, "") // the keys have changed since the call of Reported
+		return proto.Err(proto.Unavailable, "") // the keys have changed since Reported accepted the proof
 	}
-	// A proof has expired only if both clocks say that. A jump of one clock is not
-	// enough. A proof of an earlier release has no end, and is replaced by one with an
-	// end.
+	// A proof has expired only if it has expired by both clocks. So a jump of one clock
+	// does not end it. A proof of an earlier release has no end, and is replaced by a
+	// proof with an end.
 	if end.IsZero() || !a.now().Before(end) && !a.cfg.Now().Before(end) {
 		return errEnded
 	}
 	return nil
 }
 
-// now returns the time by the store's clock or, if that is not known, by the process's
-// clock.
+// now returns the time by the store's clock. While that clock is not known, it returns the
+// time by the process's clock.
 func (a *Accounts) now() time.Time {
 	if ms, ok := a.cfg.Store.Clock(); ok {
 		return time.UnixMilli(ms)

@@ -19,10 +19,10 @@ func Bearer(r *http.Request) string {
 	return strings.TrimSpace(secret)
 }
 
-// Caller returns the content of the token in the request. The error has the code
-// Unauthorized, or Unavailable if this route may still learn the token's key from another
-// route. Caller does not check whether the token is still valid. The store does that
-// (PassOf).
+// Caller returns the content of the token in the request. The error usually has the code
+// Unauthorized. If this route may still learn the token's key from another route, it has
+// the code Unavailable. Caller does not check whether the token is still valid. The store
+// does that (PassOf).
 func (a *Accounts) Caller(r *http.Request) (token.Token, error) { return a.verify(Bearer(r)) }
 
 // PassOf returns the part of a token that the store needs to check it.
@@ -40,8 +40,8 @@ func (a *Accounts) verify(s string) (token.Token, error) {
 	return verified(a.cfg.Keys, a.cfg.Issuer.VerifyToken, s)
 }
 
-// verified calls verify. If the token's key was unknown, and the keys of other routes
-// were read meanwhile, it calls verify once more.
+// verified calls verify. If the token's key was unknown, and the route has read the keys
+// of other routes meanwhile, it calls verify once more.
 func verified[T any](keys Keyring, verify func(string) (T, error), s string) (T, error) {
 	t, err := verify(s)
 	settled := true

@@ -20,8 +20,9 @@ const (
 	// while a password from a strange address waits. So a user who logs in again and
 	// again cannot lock out strangers.
 	knownInRow = 3
-	// restFactor is how many times as long as hashing took strange addresses rest after a
-	// wrong password. So callers who guess keep a quarter of the hashing cores busy.
+	// restFactor sets how long strange addresses rest after a wrong password. It is a
+	// multiple of the time that hashing took. So callers who guess keep a quarter of the
+	// hashing cores busy.
 	restFactor = 3
 	// longestRest bounds how long the answer to a wrong password waits. To hash a password
 	// takes some 25 ms, and longer on a busy machine.
@@ -32,8 +33,8 @@ const (
 var errNoTurn = proto.Err(proto.Overloaded, "")
 
 // turns decides which password is hashed next. It has two lanes. The first lane is for
-// known addresses, from which somebody has logged in to the account before. The other
-// one is for strange addresses.
+// known addresses, from which somebody has logged in to the account before. The other lane
+// is for strange addresses.
 //
 // In a lane, the password with the lowest level is next. Of passwords with the same
 // level, the one that came first is next. In the lane of strange addresses, the level is
@@ -82,9 +83,8 @@ type waiter struct {
 
 func newTurns(cores int) *turns { return &turns{cores: cores, present: make(map[party]int)} }
 
-// enter blocks until the password has its turn, 4 s at most. If it returns nil, the
-// caller must call leave with the same claim. The error is errNoTurn, or the error of
-// ctx.
+// enter blocks until the password has its turn, for 4 s at most. If enter returns nil, the
+// caller must call leave with the same claim. The error is errNoTurn, or the error of ctx.
 func (t *turns) enter(ctx context.Context, c claim) error {
 	w := t.queue(c)
 	timer := time.NewTimer(hashPatience)

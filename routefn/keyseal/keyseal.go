@@ -1,7 +1,7 @@
-// Package keyseal seals (encrypts) the route key, so that somebody who reads the store,
-// or a backup of it, cannot make tickets and tokens. If no route key is configured,
-// routes keep one in the store. They seal it under keys that are derived from the
-// cluster key, which the store does not have.
+// Package keyseal seals (encrypts) the route key, so that somebody who reads the store, or
+// a backup of it, cannot make tickets and tokens. If no route key is configured, routes
+// keep one in the store. They seal the route key under keys that are derived from the
+// cluster key. The store does not have the cluster key.
 //
 // A sealed route key has a name, which is a hash of the route key, and a box
 // (AES-256-GCM). The name stays the same when the route key is sealed again under
@@ -51,7 +51,8 @@ type Seal struct {
 // must not block. The first one is for sealing, and all of them are for opening.
 func New(keys func() [][]byte) *Seal { return &Seal{keys: keys} }
 
-// Name returns the name of a route key, which reveals nothing of a random one.
+// Name returns the name of a route key. The name of a random key reveals nothing about the
+// key.
 func Name(routeKey []byte) string {
 	name, err := hkdf.Key(sha256.New, routeKey, nil, "cim name of a route key", nameBytes)
 	if err != nil {
@@ -60,8 +61,8 @@ func Name(routeKey []byte) string {
 	return hex.EncodeToString(name)
 }
 
-// First returns a name of the key for sealing, so that the caller notices when that key
-// changes.
+// First returns a name for the present key for sealing. By this name the caller notices
+// when that key changes.
 func (s *Seal) First() string { return Name(s.keys()[0]) }
 
 // Close seals a route key, and returns its name and the box. Each call makes another box.

@@ -59,8 +59,8 @@ func (a *answer) fields() http.Header {
 	return a.sent
 }
 
-// encoded returns the body in a form for JSON: unchanged if it is UTF-8, and otherwise in
-// base64.
+// encoded returns the body in a form for JSON. A body in UTF-8 stays unchanged. Any other
+// body becomes base64.
 func (a *answer) encoded() (body string, isBase64 bool) {
 	b := a.body.Bytes()
 	if utf8.Valid(b) {

@@ -16,8 +16,8 @@ import (
 // from a function.
 const mostOfBalancer = 1 << 20
 
-// balancer returns the front end of an Application Load Balancer. If the event in
-// payload has multi-value headers, the answer must have them, too.
+// balancer returns the front end of an Application Load Balancer. If the event in the
+// parameter payload has multi-value headers, the answer must have them, too.
 func balancer(payload []byte) (front, error) {
 	var e struct {
 		MultiValueHeaders json.RawMessage `json:"multiValueHeaders"`

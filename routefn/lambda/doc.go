@@ -27,10 +27,10 @@
 //
 // # Time and failure
 //
-// The handler's context ends [Config.Margin] before Lambda would end the invocation. So
-// if the store does not answer, there is still time for an error answer. If a handler
-// panics, the answer is 500, and the instance continues. An answer that is too large for
-// the front end (1 MB for ALB, 6 MB for the others) becomes a 413.
+// The handler's context ends earlier than Lambda would end the invocation, by the time
+// [Config.Margin]. So if the store does not answer, there is still time for an error
+// answer. If a handler panics, the answer is 500, and the instance continues. An answer
+// that is too large for the front end (1 MB for ALB, 6 MB for the others) becomes a 413.
 //
 // The package has one goroutine: AWS's loop, which [Function.Serve] starts. Between
 // invocations the process is frozen, so goroutines that a handler leaves running stand

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// defaultStage is the stage that paths do not begin with. Function URLs have no other
-// stage.
+// defaultStage is the stage whose name is not the first part of paths. Function URLs have
+// no other stage.
 const defaultStage = "$default"
 
 // gateway is the front end of API Gateway's HTTP API with payload 2.0. It is also the

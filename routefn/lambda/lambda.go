@@ -18,8 +18,8 @@ var ErrEvent = errors.New("event is neither an HTTP request of payload 2.0 nor o
 type Config struct {
 	Handler http.Handler
 
-	// Margin is the part of an invocation's time that is reserved for sending the
-	// answer. Zero means 200 ms. At most half of the time that is left is reserved.
+	// Margin is the part of an invocation's time that is reserved for sending the answer.
+	// Zero means 200 ms. At most half of the invocation's remaining time is reserved.
 	Margin time.Duration
 
 	// Fail writes the answer if Handler cannot. The status is 500 after a panic of

@@ -14,7 +14,7 @@ import (
 // call is a request, in a form that is the same for the events of all front ends.
 type call struct {
 	method   string
-	path     string // perhaps escaped, because front ends differ
+	path     string // may be escaped, because front ends differ
 	query    string // still escaped
 	header   http.Header
 	body     string
@@ -43,7 +43,7 @@ func (c call) request(ctx context.Context) (*http.Request, error) {
 	}
 	r.Host = c.header.Get("Host")
 	c.header.Del("Host")
-	c.header.Del("Content-Length") // this is the length that the front end read, perhaps of base64
+	c.header.Del("Content-Length") // this header has the length that the front end read, perhaps of base64
 	c.header.Del("Transfer-Encoding")
 	r.Header = c.header
 	r.RemoteAddr = net.JoinHostPort(c.peer, "0")

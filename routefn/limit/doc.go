@@ -12,6 +12,6 @@
 //
 // A rate is a number per s, min, h or d. Its burst is how many may come at once after a
 // pause. If no burst is given, it is ten times the number for a rate per second, and the
-// number itself for any other rate. The value off removes a limit. The limit inbox has no
-// number, but is on or off.
+// number itself for any other rate. The value off removes a limit. The limit named inbox
+// has no number, but the value on or off.
 package limit

@@ -1,11 +1,11 @@
 package limit
 
-// Places says how many messages may wait in an inbox. A message waits until a device of
-// the inbox's owner fetches it.
+// Places has the numbers of messages that may wait in an inbox. A message waits until a
+// device of the inbox's owner fetches it.
 type Places struct {
 	All       int // of all senders together
 	Sender    int // messages of one sender
-	Strangers int // messages of all senders together who are no contacts of the owner
+	Strangers int // messages of all senders who are no contacts of the owner, together
 }
 
 // PlacesOf returns the places of an inbox. The parameter count is how many messages the

@@ -16,7 +16,7 @@ type Rate struct {
 // On reports whether the rate bounds anything.
 func (r Rate) On() bool { return r.Burst > 0 }
 
-// Full is how long an empty budget takes to fill up.
+// Full returns how long an empty budget takes to fill up.
 func (r Rate) Full() time.Duration { return time.Duration(r.Burst) * r.Every }
 
 // String returns the rate in the form of a file.
@@ -47,8 +47,8 @@ type Limits struct {
 	Refreshes   Rate // refresh tokens that an account uses
 	Reports     Rate // messages that an account reports to moderators
 
-	// Inboxes makes full inboxes refuse new messages, so that they need not drop messages
-	// which no device has fetched. See PlacesOf.
+	// Inboxes makes full inboxes refuse new messages. So they do not drop messages that no
+	// device has fetched. See PlacesOf.
 	Inboxes bool
 
 	// WrongPasswords bounds the wrong passwords for one account from all strange

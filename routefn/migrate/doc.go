@@ -14,7 +14,7 @@
 // even a much later second run adds only data that the source received since the first
 // one. Imports from several sources do not disturb each other.
 //
-// An account whose id or name belongs to another account is left out and reported,
-// together with the messages that it wrote and that wait for it. So no message is shown
-// under the id of another user.
+// If an account's id or name belongs to another account, the account is left out and
+// reported. So are the messages that it wrote and the messages that wait for it. So no
+// message is shown under the id of another user.
 package migrate

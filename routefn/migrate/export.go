@@ -209,7 +209,8 @@ func (e *exporter) groupLog(ctx context.Context, group int64) error {
 	})
 }
 
-// memberships returns where users joined a group, and which roles they have there.
+// memberships returns the places at which users joined a group, and the users' roles in
+// the group.
 func (e *exporter) memberships(ctx context.Context, group int64, users []record.Account) ([]int64, []role.Group, error) {
 	ids := make([]int64, len(users))
 	for i, u := range users {
@@ -220,7 +221,7 @@ func (e *exporter) memberships(ctx context.Context, group int64, users []record.
 		return nil, nil, err
 	}
 	roles, err := e.Store.RolesIn(ctx, group, ids...)
-	if errors.Is(err, record.ErrNoGroup) { // it ended meanwhile
+	if errors.Is(err, record.ErrNoGroup) { // the group ended meanwhile
 		return joined, make([]role.Group, len(users)), nil
 	}
 	return joined, roles, err
@@ -231,8 +232,8 @@ func (e *exporter) member(group, user int64, has role.Group) error {
 	return e.write(format.NewMember(group, user, has))
 }
 
-// members writes those members of a group whose joining has a number n with after < n
-// <= to.
+// members writes those members of a group whose joining has a number n with after < n <=
+// to, by the parameters.
 func (e *exporter) members(ctx context.Context, group, after, to int64) error {
 	for last := int64(0); ; {
 		m, err := e.Store.MembersAfter(ctx, group, last, step)
@@ -254,8 +255,8 @@ func (e *exporter) members(ctx context.Context, group, after, to int64) error {
 	}
 }
 
-// The method log reads a log to its end in pieces. It calls the function page with each
-// piece, and with the number up to which it read the log before.
+// The method log reads a log to its end in pieces. It passes each piece to the function
+// page, with the number up to which it read the log before.
 func (e *exporter) log(ctx context.Context, part record.LogPart, page func(p record.Pulled, after int64) error) error {
 	for {
 		list, err := e.Store.ReadLogs(ctx, []record.LogPart{part})

@@ -8,10 +8,11 @@ import (
 	"github.com/cim-go/cim/routefn/takeout"
 )
 
-// ExportUser writes what a store has of one account, as JSON lines like those of Export,
-// and what its user gets from a route: see package takeout. Members other than the account
-// are not written, so the lines are for reading. ExportUser blocks as Export does. If there
-// is no such account, it writes nothing, and its error wraps record.ErrNoUser.
+// ExportUser writes all that a store has of one account, as JSON lines like those of
+// Export. The account's user gets the same lines from a route (see package takeout). The
+// lines lack the other members of groups, so they are for reading. ExportUser blocks as
+// Export does. If there is no such account, it writes nothing, and its error wraps
+// record.ErrNoUser.
 func ExportUser(ctx context.Context, cfg ExportConfig, user int64, w io.Writer) (Result, error) {
 	var r Result
 	x := takeout.Exporter{Store: cfg.Store, Credentials: cfg.Credentials}

@@ -18,10 +18,10 @@ import (
 	"github.com/cim-go/cim/routefn/record/transfer"
 )
 
-// FromLines imports JSON lines. It stops at the first malformed line. Its error then
-// wraps format.ErrLine and names the line. All lines before that one are imported. It
-// blocks until all is done or ctx ends. If there is an error, the Result counts all that
-// was done before. To continue, call FromLines again with all lines.
+// FromLines imports JSON lines. It stops at the first malformed line. Its error then wraps
+// format.ErrLine and names the line. All lines before that one are imported. It blocks
+// until all is done or ctx ends. After an error, the Result counts all that was done
+// before it. To continue, call FromLines again with all lines.
 func FromLines(ctx context.Context, cfg Config, r io.Reader) (Result, error) {
 	im, err := newImporter(ctx, cfg)
 	if err != nil {
@@ -38,7 +38,7 @@ func FromLines(ctx context.Context, cfg Config, r io.Reader) (Result, error) {
 
 type fromLines struct {
 	*importer
-	last   lastMessage      // that was not left out
+	last   lastMessage      // the latest message that was not left out
 	groups map[int64]string // for each group that is left out, the reason; empty for a group that a dry run would make
 
 	lines []format.Line // read and not imported yet, all of one kind
@@ -126,8 +126,8 @@ func (f *fromLines) accountLines(ctx context.Context, lines []format.Line) error
 }
 
 // hash sets the credential of each account in list that has a password and needs a
-// credential. The parameter passwords has the passwords, by the index in list. Each one
-// takes a processor some 20 ms.
+// credential. The parameter passwords has the passwords, by the index in list. Each
+// password takes a processor some 20 ms.
 func (f *fromLines) hash(ctx context.Context, list []record.Account, passwords map[int]string) error {
 	if len(passwords) == 0 {
 		return nil
@@ -288,7 +288,7 @@ func (f *fromLines) memberLines(ctx context.Context, lines []format.Line) error 
 	if err != nil {
 		return err
 	}
-	_, planned := f.groups[group] // by a dry run
+	_, planned := f.groups[group] // a dry run planned the group
 	for i, a := range answers {
 		switch {
 		case errors.Is(a.Err, record.ErrNoGroup) && !planned:

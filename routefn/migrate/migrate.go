@@ -31,7 +31,7 @@ type Config struct {
 
 // Count has the results for one kind of data.
 type Count struct {
-	New  int64 `json:"new"`   // how many were imported, or would be without Dry
+	New  int64 `json:"new"`   // how many were imported; in a dry run, how many would be imported
 	Had  int64 `json:"there"` // how many existed already
 	Left int64 `json:"left"`  // left out
 }
@@ -150,12 +150,12 @@ func (im *importer) again(ctx context.Context, f func() error) error {
 // person is a user from whom or to whom messages may be imported.
 type person struct {
 	name string
-	bad  string // why messages from or to the user are left out; empty: they are imported
+	bad  string // why messages from the user and to the user are left out; empty: they are imported
 }
 
 // meetAs remembers a user, and forgets others if there are too many. It never forgets a
-// user who was left out, because the store may have another user under that id. In a
-// dry run it forgets nobody, because nobody was imported.
+// user who was left out, because the store may have another user under that user's id. In
+// a dry run it forgets nobody, because nobody was imported.
 func (im *importer) meetAs(user int64, who person) {
 	if len(im.people) >= known && !im.Dry {
 		for id, other := range im.people {
@@ -243,8 +243,8 @@ func lineOf(lines []int64, i int) int64 {
 	return 0
 }
 
-// clash returns the reason why acc cannot be imported. The existing account other has the
-// same id or the same name.
+// clash returns the reason why the account acc cannot be imported. The existing account in
+// the parameter other has the same id or the same name.
 func clash(acc, other record.Account) string {
 	if other.Name == "" {
 		return "the account was deleted here, and no other one gets its id"
@@ -275,7 +275,7 @@ type load struct {
 	count int
 }
 
-// add adds a message to the messages for the log that to names.
+// add adds a message to the messages for the log that the parameter to names.
 func (l *load) add(to transfer.Backlog, m transfer.Message) {
 	key := [2]int64{to.User, to.Group}
 	i, ok := l.of[key]

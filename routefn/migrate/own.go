@@ -30,8 +30,8 @@ func (f *fromLines) bind(ctx context.Context, subjects map[string]accounts.Subje
 	return nil
 }
 
-// systemRoles gives the accounts their roles in the system. It passes over accounts that
-// have a role in this store, or that were left out.
+// systemRoles gives the accounts their roles in the system. It skips accounts that have a
+// role in this store already, and accounts that were left out.
 func (f *fromLines) systemRoles(ctx context.Context, lines []format.Line) error {
 	for _, l := range lines {
 		a := l.Value.(*format.Account)
@@ -53,8 +53,8 @@ func (f *fromLines) systemRoles(ctx context.Context, lines []format.Line) error 
 	return nil
 }
 
-// roles gives members their roles, unless they have a role in this store. answers has the
-// outcome of the import of each member.
+// roles gives roles to members who have no role in this store. The parameter answers has
+// the outcome of the import of each member.
 func (f *fromLines) roles(ctx context.Context, lines []format.Line, answers []transfer.ImportedMember) error {
 	for i, l := range lines {
 		m := l.Value.(*format.Member)
@@ -90,8 +90,8 @@ func (f *fromLines) ownLines(ctx context.Context, lines []format.Line) error {
 	return nil
 }
 
-// cursor imports a cursor, if messages of its log stand before it. Otherwise the device
-// has read nothing, and there is nothing to import.
+// cursor imports a cursor, if messages of its log stand before it in the file. Without
+// such messages, the device has read nothing, so there is nothing to import.
 func (f *fromLines) cursor(ctx context.Context, l format.Line, c *format.Cursor) error {
 	if bad := f.people[c.User].bad; bad != "" {
 		return f.leaveDetail(l, c.User, c.Group, errors.New(bad))

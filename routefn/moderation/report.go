@@ -67,8 +67,9 @@ func note(text string) error {
 	return nil
 }
 
-// read reads a message as the caller may pull it. The error is reports.ErrNoMessage if
-// the message does not exist, and also if the caller may not read it.
+// read reads a message by the rules for a pull of the caller. The error is
+// reports.ErrNoMessage if the message does not exist, and also if the caller may not read
+// it.
 func (r *Requests) read(ctx context.Context, caller int64, at proto.Position) (*proto.Stored, error) {
 	before := proto.Position{Log: at.Log, Epoch: at.Epoch, Number: at.Number - 1}
 	pulled, err := r.Store.Pull(ctx, caller, before, 1)

@@ -1,12 +1,12 @@
 // Package naming decides which names new accounts and groups may have. It refuses names
-// that look to users like the system, like an id, or like a mark of the terminal or the
+// that users could take for the system, for an id, or for a mark of the terminal or the
 // page.
 //
 // A new name is stored in Unicode's normal form C ([Normal]). [Account] and [Group] refuse
 //
-//   - names with characters that are invisible or that change how others are shown:
-//     format characters (zero width, bidirectional), control and private characters,
-//     fillers, and more than four combining marks on one character;
+//   - names with characters that are invisible or that change how other characters are
+//     shown. These are format characters (zero width, bidirectional), control and private
+//     characters, fillers, and more than four combining marks on one character;
 //   - reserved names, and names that look like one (confusable.go);
 //   - names that look like an id, because people type ids and names at the same place;
 //   - names that begin like a mark, or that contain something like the beginning of a

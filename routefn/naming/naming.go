@@ -13,8 +13,8 @@ import (
 // form.
 func Normal(name string) string { return norm.NFC.String(name) }
 
-// Account returns the normal form of a name that a user has chosen for a new account.
-// If the name must not be chosen, Account returns the reason as an error.
+// Account returns the normal form of a name that a user has chosen for a new account. If
+// users must not choose the name, Account returns the reason as an error.
 func Account(name string) (string, error) {
 	name = Normal(name)
 	if err := shape(name); err != nil {
@@ -61,9 +61,9 @@ const ideographicSpace = '\u3000'
 // brailleBlank is a braille pattern without dots.
 const brailleBlank = '\u2800'
 
-// visible reports whether people can see a character, or whether the character is one
-// of the two spaces that people type. It also returns true for variation selectors,
-// because the function marks decides about these.
+// visible reports whether people can see a character. It also returns true for the two
+// spaces that people type. It returns true for variation selectors, too, because the
+// function marks decides about these.
 func visible(r rune) bool {
 	switch {
 	case r == ideographicSpace, unicode.Is(unicode.Variation_Selector, r):
@@ -103,12 +103,12 @@ func marks(name string) error {
 	return nil
 }
 
-// first has the characters by which the terminal and the page begin things that are not
-// names. These are groups, commands, notices, errors, prompts, conversations and
-// delivery marks.
+// first has the characters with which the terminal and the page begin texts that are not
+// names. Such texts stand for groups, commands, notices, errors, prompts, conversations
+// and delivery marks.
 const first = "#:;*!>[]{}<|✓✔☑✅【】〔〕〖〗"
 
-// punctuation refuses names that begin as these things do, or that look like the
+// punctuation refuses names that begin with such a character, or that look like the
 // beginning of somebody's message.
 func punctuation(name string) error {
 	var prototype []rune

@@ -2,12 +2,11 @@
 // that takes the decoded request, whose origin package routefn has checked, and returns
 // the answer. A node's request comes over HTTP, over a stream or by a function call.
 //
-//   - Report (report.go): what happened to connections: they opened (open.go), entered
-//     groups (groups.go), acknowledged messages, or closed. Each item has the number of
-//     its session, so that a late report changes no newer session (see record.Store).
+//   - Report (report.go): the events of connections. They opened (open.go), entered groups
+//     (groups.go), acknowledged messages, or closed. Each item has the number of its
+//     session, so that a late report changes no newer session (see record.Store).
 //     received.go moves the cursor of a CIM client whose node died. While the node lives,
-//     node/cim/receipt.go finds out what the client has read, and Report moves the
-//     cursor.
+//     node/cim/receipt.go finds out what the client has read, and Report moves the cursor.
 //   - Send (send.go): the messages that a node's connections sent.
 //   - Pull (pull.go): entries of a log for connections that cannot pull themselves.
 //   - Reconcile (reconcile.go): the differences between a node's connections and the

@@ -7,10 +7,10 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Fire is POST /node/fire. It sends the delayed messages that are due, and does other
-// due work. The answer has the time until the next call. It also has the keys that
-// verify tickets, because every node makes this request regularly. If the node wants
-// only the keys, Fire first looks at the keys in the store.
+// Fire is POST /node/fire. It sends the delayed messages that are due, and does other due
+// work. The answer has the time until the next call. It also has the keys that verify
+// tickets, because every node makes this request regularly. If the node asks only for the
+// keys, Fire first looks at the keys in the store.
 func (n *Requests) Fire(ctx context.Context, q *proto.FireRequest) (*proto.FireAnswer, error) {
 	now := n.cfg.Now()
 	n.cfg.Clocks.Saw(q.GetOrigin().GetNode(), q.GetTime(), now, now)

@@ -37,9 +37,9 @@ func (e *entries) add(group, user int64, item int, known proto.Position) {
 }
 
 // reportEntered enters the node into groups of sessions that were opened before. If a
-// group cannot be entered for now, the item's answer has it in Later, and the node sends
-// that group again. The other groups are done and need no repetition, so there is
-// progress even with a slow store.
+// group cannot be entered for now, the item's answer names it in Later, and the node sends
+// that group again. The other groups are done and need no repetition, so there is progress
+// even with a slow store.
 func (n *Requests) reportEntered(ctx context.Context, q *proto.ReportRequest) []*proto.Entered {
 	answers := make([]*proto.Entered, len(q.Entering))
 	var asked entries
@@ -80,9 +80,9 @@ func (n *Requests) reportEntered(ctx context.Context, q *proto.ReportRequest) []
 }
 
 // enterAll is for a node of an earlier release, which does not enter groups itself. It
-// enters the node into the groups of all openings. For each opening it returns the ends
-// of the user's groups. If a group cannot be entered for now, the openings of its members
-// get the error. Otherwise their users would miss the group's next messages. CIM's
+// enters the node into the groups of all openings. For each opening it returns the ends of
+// the user's groups. If a group cannot be entered for now, the openings of its members get
+// the error. Without the error, their users would miss the group's next messages. CIM's
 // clients follow no groups.
 func (n *Requests) enterAll(ctx context.Context, lease record.Lease, openings []record.Opening, opened []record.Opened) [][]proto.Position {
 	newest := make([][]proto.Position, len(opened))

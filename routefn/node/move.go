@@ -14,8 +14,8 @@ import (
 
 // Move is POST /node/move. A node that drains calls it for its connections, and gets a
 // ticket to another node for each. A ticket displaces only the session for which it was
-// made. So a device that has connected again meanwhile keeps its newer connection. As
-// with a login, nothing changes until a ticket is used.
+// made. So a device that has connected again meanwhile keeps its newer connection. As with
+// a login, nothing changes until the ticket is used.
 func (n *Requests) Move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveAnswer, error) {
 	if len(q.Items) > proto.MaxMove {
 		return nil, check.Invalid("A request moves at most 1000 sessions.")
@@ -24,12 +24,12 @@ func (n *Requests) Move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveA
 	if err != nil {
 		return nil, err
 	}
-	if !servesBeside(view, q.Origin.Node) { // otherwise numbers would be issued in vain
+	if !servesBeside(view, q.Origin.Node) { // without another node, numbers would be issued in vain
 		return nil, proto.Err(proto.NoNode, "")
 	}
 	answer := &proto.MoveAnswer{Items: make([]*proto.Moved, len(q.Items))}
 	var list []record.Issuing
-	var places []int // for each of them, the index in q.Items
+	var places []int // for each session, the index in q.Items
 	for i, item := range q.Items {
 		if err := n.checkMove(item, q.Origin.Node); err != nil {
 			answer.Items[i] = &proto.Moved{Code: int32(n.cfg.Codes.Of(err).Code)}
@@ -49,7 +49,7 @@ func (n *Requests) Move(ctx context.Context, q *proto.MoveRequest) (*proto.MoveA
 	return answer, nil
 }
 
-// servesBeside reports whether any node other than the given one takes users.
+// servesBeside reports whether any node except the given one takes users.
 func servesBeside(view *ring.View, node string) bool {
 	return slices.ContainsFunc(view.Members(), func(m ring.Member) bool {
 		return m.State == ring.Serving && m.ID != node
@@ -64,11 +64,11 @@ func (n *Requests) checkMove(item *proto.MoveItem, node string) error {
 	return n.cfg.Accounts.Session(s, node)
 }
 
-// moved makes the ticket for the session of item, if it is the live session of its
-// device. A session that is not live was logged out or displaced, or a store that
-// failed over has forgotten it. The node learns the reason from reconciliation. The
-// parameters issued and err are the result of issuing a session number. The parameter
-// from is the node that drains.
+// moved makes the ticket for the session of item, if it is the live session of its device.
+// A session that is not live was logged out or displaced, or the store has forgotten it in
+// a failover. The node learns the reason from reconciliation. The parameters issued and
+// err are the result of issuing a session number. The parameter from is the node that
+// drains.
 func (n *Requests) moved(ctx context.Context, view *ring.View, item *proto.MoveItem, from string, issued record.Issued, err error) (*proto.Moved, error) {
 	s := item.Session
 	switch {

@@ -63,7 +63,7 @@ func (n *Requests) reportOpened(ctx context.Context, q *proto.ReportRequest) (*p
 type openings struct {
 	list   []record.Opening
 	places []int    // the index of each opening in the report
-	again  []bool   // whether it is a CIM connection that was reported before
+	again  []bool   // for each opening: it is a CIM connection that was reported before
 	names  []string // of the users
 }
 
@@ -116,22 +116,23 @@ func (n *Requests) checkCIM(ctx context.Context, s *proto.Session) error {
 	return err
 }
 
-// clockError is the largest error of the store's clock for which lostSince allows. A
-// virtual machine that was frozen may have such an error, for example.
+// clockError is the largest error of the store's clock for which lostSince gives a right
+// result. For example, a virtual machine that was frozen may have such an error.
 const clockError = 2 * time.Hour
 
 // lostSince reports whether the store may have lost something after the user registered.
 // An id below proto.RandomUser is the time of the registration. Other ids do not contain
-// that time. So after a loss, their users count as registered before the loss. If the
-// store does not answer, the result does not matter, because then no account can be made.
+// that time. So after a loss, the users with such ids count as registered before the loss.
+// If the store does not answer, the result does not matter, because then no account can be
+// made.
 func (n *Requests) lostSince(user int64) bool {
 	_ = n.cfg.Check.Fresh()
 	lost, _ := n.cfg.Check.Lost()
 	return lost > 0 && (user < lost+clockError.Milliseconds() || user >= proto.RandomUser)
 }
 
-// opening returns the opening o in the store's form. The route, and not the node, decides
-// which sessions a CIM connection displaces.
+// opening returns the opening in the parameter o in the store's form. The route, and not
+// the node, decides which sessions a CIM connection displaces.
 func (n *Requests) opening(o *proto.Opening, origin *proto.Origin) record.Opening {
 	s := o.GetSession()
 	displaces := o.GetDisplaces()
@@ -151,8 +152,8 @@ func (n *Requests) opening(o *proto.Opening, origin *proto.Origin) record.Openin
 	}
 }
 
-// The method open opens sessions. It kicks the sessions that these displace, and the
-// sessions of devices beyond the bound.
+// The method open opens sessions. It kicks the sessions that the new ones displace, and
+// the sessions of devices beyond the bound.
 func (n *Requests) open(ctx context.Context, b openings) []record.Opened {
 	out := n.cfg.Pusher.Begin()
 	defer out.Send()
@@ -174,11 +175,12 @@ func (n *Requests) open(ctx context.Context, b openings) []record.Opened {
 	return opened
 }
 
-// displacedCode returns the code with which a connection is closed after another
-// opening has displaced it. Usually it is Replaced. It is SessionUnknown if the store
-// lost data lately and that opening is a repeated report. The two connections are then
-// reported again, in any order, so nobody knows which of them still has a client. With
-// SessionUnknown that client logs in again and displaces the other connection.
+// displacedCode returns the code with which a connection is closed after another opening
+// has displaced it. Usually it is Replaced. It is SessionUnknown if the store lost data
+// lately and the other opening is a repeated report. The two connections are then reported
+// again, in any order, so nobody knows which of them still has a client. With
+// SessionUnknown, the client that still exists logs in again and displaces the other
+// connection.
 func (n *Requests) displacedCode(by record.Opening) proto.Code {
 	if _, recently := n.cfg.Check.Lost(); recently && by.Within == 0 {
 		return proto.SessionUnknown
@@ -186,8 +188,8 @@ func (n *Requests) displacedCode(by record.Opening) proto.Code {
 	return proto.Replaced
 }
 
-// openRestored repeats openings that were refused because their account was lost.
-// Before that it restores the account.
+// openRestored is for openings that were refused because their account was lost. It
+// restores the account and repeats the openings.
 func (n *Requests) openRestored(ctx context.Context, b openings, opened []record.Opened) {
 	var again []record.Opening
 	var places []int
@@ -239,8 +241,8 @@ func (n *Requests) openInPlaceOfGone(ctx context.Context, b openings, opened []r
 	n.reopen(ctx, again, places, opened)
 }
 
-// reopen opens the sessions again. It puts the result for again[i] into opened, at the
-// index places[i].
+// reopen opens the sessions in the parameter again once more. It puts the result for
+// again[i] into opened, at the index places[i].
 func (n *Requests) reopen(ctx context.Context, again []record.Opening, places []int, opened []record.Opened) {
 	if len(again) == 0 {
 		return

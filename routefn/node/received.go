@@ -10,13 +10,13 @@ import (
 )
 
 // A CIM client acknowledges nothing. Its node finds out, sometimes late, which messages
-// the client has read. The node also reports which messages the client's TCP has
-// received. A client that lives will read these messages, too. A client that is killed
-// will not read them. But its node then notices the end of the connection and reports
-// it. So received messages count as read only if the node died before it could report.
+// the client has read. The node also reports which messages the client's TCP has received.
+// A client that lives will read these messages, too. A client that is killed will not read
+// them. But the node of a killed client notices the end of the connection and reports it.
+// So received messages count as read only if the node died before it could report.
 //
-// A client that closes while messages arrive ends its sending, and then its connection
-// is reset. If the client was still reading then, its node knows for certain up to
+// A client that closes while messages arrive ends its sending, and then its connection is
+// reset. If the client was still reading at that time, its node knows for certain up to
 // where the client had read. When CIM's client closes, it is still reading, and it logs
 // out. So the node's report counts only if the client has logged out.
 //
@@ -63,7 +63,7 @@ func (n *Requests) countReceived(ctx context.Context, b openings, opened []recor
 
 func lifeOf(s record.Session) nodes.Life { return nodes.Life{Addr: s.Addr, Boot: s.Boot} }
 
-// further returns the cursors, each moved forward to the position of the same log in
+// further returns the cursors. Each is moved forward to the position of the same log in
 // the parameter to. It follows the rules of Store.Ack for a session that has ended. The
 // parameter inbox is the end of the user's inbox.
 func further(cursors, to []proto.Position, inbox proto.Position) []proto.Position {

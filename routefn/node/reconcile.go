@@ -26,7 +26,7 @@ func (n *Requests) Reconcile(ctx context.Context, q *proto.ReconcileRequest) (*p
 		return nil, err
 	}
 	held := make([]record.Held, 0, len(q.Held))
-	places := make([]int, 0, len(q.Held)) // the index of each in q.Held
+	places := make([]int, 0, len(q.Held)) // the index of each session in q.Held
 	for i, h := range q.Held {
 		if check.ValidUser(h.GetUser()) && check.ValidDevice(h.GetDevice()) && h.GetNumber() > 0 {
 			held = append(held, record.Held{User: h.User, Device: h.Device, Number: h.Number, Newest: h.GetNewest().Position(), Version: h.GetVersion()})
@@ -51,8 +51,8 @@ func (n *Requests) Reconcile(ctx context.Context, q *proto.ReconcileRequest) (*p
 	return answer, nil
 }
 
-// If proofs expire, renewProofs puts new proofs into the answer, for the sessions that
-// are live at the node. The slices have the same length.
+// If proofs expire, renewProofs puts new proofs into the answer, for the sessions that are
+// live at the node. The slices held and places have the same length.
 func (n *Requests) renewProofs(q *proto.ReconcileRequest, held []record.Held, places []int, away map[record.Held]bool, answer *proto.ReconcileAnswer) {
 	for j, i := range places {
 		h := q.Held[i]
@@ -86,14 +86,14 @@ func (n *Requests) renew(ctx context.Context, lease record.Lease, groups []int64
 	return nil
 }
 
-// difference returns the difference d in the form for the node. From its code the client
-// of the connection learns whether to log in again.
+// difference returns the difference d in the form for the node. The code in it tells the
+// connection's client whether to log in again.
 //
 // The store may have forgotten a connection in a failover and admitted another one
 // (Difference.Passed). If repeated logins are rejected, the forgotten connection has
-// priority. So its code makes its client log in again, which displaces the other
-// connection. For a while after a loss of the store, the clients of all displaced
-// connections get that code (displacedCode).
+// priority. So the code for the forgotten connection makes its client log in again, which
+// displaces the other connection. For a while after a loss of the store, the clients of
+// all displaced connections get that code (displacedCode).
 func (n *Requests) difference(d record.Difference) *proto.Difference {
 	answer := &proto.Difference{User: d.Held.User, Device: d.Held.Device, Number: d.Held.Number, Verdict: d.Verdict}
 	if d.Verdict == proto.Verdict_BEHIND {

@@ -13,15 +13,15 @@ import (
 // Report is POST /node/report. It records the events of a node's connections.
 //
 // Cursors go first, because a session whose number is closed moves no cursors any more.
-// There is one exception: a closed CIM session moves its cursors if the node saw that the
-// client had read everything when its connection ended. Openings and closings may come in
+// There is one exception. A closed CIM session moves its cursors if the node saw that the
+// client had read everything when the connection ended. Openings and closings may come in
 // any order, because a number goes from issued to open to closed and never back. So an
-// opening that comes after its own closing is refused, in this report or in a later one.
-// A closing affects only its own number.
+// opening that comes after its own closing is refused, in this report or in a later one. A
+// closing affects only its own number.
 //
 // If Report returns an error, the node reports everything again, in smaller parts, and
-// repeating is harmless. If one opening fails, or one group cannot be entered, its item
-// of the answer has the error. The others are done.
+// repeating is harmless. If one opening fails, or one group cannot be entered, the item of
+// the answer has the error. The other items are done.
 func (n *Requests) Report(ctx context.Context, q *proto.ReportRequest) (*proto.ReportAnswer, error) {
 	if err := n.reportAcked(ctx, q); err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (n *Requests) Report(ctx context.Context, q *proto.ReportRequest) (*proto.R
 	return answer, nil
 }
 
-// reportAcked moves cursors, and sends delivery marks to the senders who want them.
+// reportAcked moves cursors, and sends delivery marks to the senders who requested them.
 func (n *Requests) reportAcked(ctx context.Context, q *proto.ReportRequest) error {
 	ackings := make([]record.Acking, 0, len(q.Acked))
 	confirmed := make([]record.Shown, 0, len(q.Acked))
@@ -81,8 +81,9 @@ func (n *Requests) reportClosed(ctx context.Context, q *proto.ReportRequest) err
 	return firstToRetry(n.cfg.Store.CloseSessions(ctx, closings))
 }
 
-// proven reports whether the node o may report on the session s. If it may not, the
-// item is skipped and gets no answer, because a repetition would not help.
+// proven reports whether the node in the parameter o may report on the session s. An item
+// about a session that the node may not report on is skipped. It gets no answer, because a
+// repetition would not help.
 func (n *Requests) proven(s *proto.Session, o *proto.Origin) bool {
 	err := n.cfg.Accounts.Reported(s, o.GetNode())
 	if err != nil {
@@ -92,7 +93,7 @@ func (n *Requests) proven(s *proto.Session, o *proto.Origin) bool {
 	return err == nil
 }
 
-// firstToRetry returns the first error after which the same request may succeed.
+// firstToRetry returns the first error that does not keep a repeated request from success.
 func firstToRetry(errs []error) error {
 	for _, err := range errs {
 		if failure.MayRetry(err) {

@@ -14,12 +14,11 @@ import (
 // Send is POST /node/send. It stores the messages that a node's connections sent since
 // its last request. Each message has its own answer.
 //
-// A sender's messages keep their order. The store takes all messages of a request that
-// go to one log, in their order, or none of them. So if a message fails and may be
-// retried, all later messages for that log fail, too. A node has one such request in
-// flight. In the next request the failed messages come first, marked as repetitions.
-// Messages that the store may have lost with the end of its logs also come first
-// (unseenLoss).
+// A sender's messages keep their order. Of the messages of a request that go to one log,
+// the store takes all, in their order, or none. So if a message fails and may be retried,
+// all later messages for its log fail, too. A node has one such request in flight. In the
+// next request the failed messages come first, marked as repetitions. Messages that the
+// store may have lost with the end of its logs also come first (unseenLoss).
 func (n *Requests) Send(ctx context.Context, q *proto.SendRequest) (*proto.SendAnswer, error) {
 	answer := &proto.SendAnswer{Items: make([]*proto.SendResult, len(q.Items))}
 	if lost := n.unseenLoss(q); lost != 0 {
@@ -60,12 +59,12 @@ func (n *Requests) Send(ctx context.Context, q *proto.SendRequest) (*proto.SendA
 	return answer, nil
 }
 
-// unseenLoss returns the time of the latest loss of the store if the node does not know
-// of it yet, in ms by the store's clock. Otherwise it returns zero.
+// unseenLoss returns the time of the latest loss of the store, in ms by the store's clock.
+// If the node knows of that loss already, it returns zero.
 //
-// It matters only if the request repeats messages, as requests do after an outage.
+// A loss matters only if the request repeats messages, as requests do after an outage.
 // Earlier messages, which were stored before the loss, may then be lost. The node must
-// send these again before the messages of this request. If the store does not answer,
+// send those again before the messages of this request. If the store does not answer,
 // unseenLoss returns zero.
 func (n *Requests) unseenLoss(q *proto.SendRequest) int64 {
 	again := slices.ContainsFunc(q.Items, func(item *proto.SendItem) bool { return item.GetAgain() })

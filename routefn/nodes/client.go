@@ -48,13 +48,13 @@ type Config struct {
 }
 
 // Client calls nodes. Make it with New; it is safe for concurrent use. It trusts the
-// addresses that callers pass. These come from sessions in the store and from members.
-// Only holders of the cluster's keys can write either of them.
+// addresses that callers pass. The addresses come from sessions in the store and from
+// members. Only holders of the cluster's keys can write sessions or be members.
 type Client struct {
 	// Set by New and SetNear.
 	cfg    Config
 	nearAt string
-	near   func(*proto.PushRequest) *proto.PushAnswer // calls the node in this process; nil: there is none
+	near   func(*proto.PushRequest) *proto.PushAnswer // calls the node in this process; nil: there is no such node
 
 	contacts contacts
 
@@ -191,8 +191,9 @@ func (n *Client) Close() {
 	}
 }
 
-// Holds asks the node of session s whether it holds the session's connection. If the node
-// does not answer, Holds returns false. The call does not wait behind queued pushes.
+// Holds asks the node of the session s whether the node holds the session's connection. If
+// the node does not answer, Holds returns false. The call does not wait behind queued
+// pushes.
 func (n *Client) Holds(ctx context.Context, user int64, s record.Session) bool {
 	answer, err := n.Push(ctx, s.Addr, &proto.PushRequest{
 		Boot: s.Boot, Items: []*proto.PushItem{{User: user, Numbers: []int64{s.Number}}},

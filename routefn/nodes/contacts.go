@@ -50,7 +50,7 @@ type contact struct {
 	probing bool      // a try is under way
 }
 
-// within reports whether the time in then lies before now, and by less than d.
+// within reports whether the time then is before the time now, by less than d.
 func within(now, then time.Time, d time.Duration) bool {
 	return !then.IsZero() && now.Sub(then) < d && !now.Before(then)
 }
@@ -96,9 +96,9 @@ func (c *contacts) asked(address string) {
 	}
 }
 
-// note records err, the result of a try to reach the node at address. The parameter
-// begun is the time when the try began. note reports whether the node counts as
-// reachable now.
+// note records err, the result of a try to reach the node at address. The parameter begun
+// is the time when the try began. The result tells whether the node counts as reachable
+// now.
 func (c *contacts) note(address string, begun time.Time, err error) bool {
 	now := wallClock()
 	c.mu.Lock()
@@ -170,8 +170,8 @@ func (c *contacts) getLocked(address string, now time.Time) *contact {
 	return known
 }
 
-// The method failed records the error of a call for which mayAsk was not called. The
-// error counts only if it proves that no node is there.
+// The method failed records the error of a call for which mayAsk was not called. The error
+// counts only if it proves that no node is at the address.
 func (c *contacts) failed(address string, err error) {
 	if definite(err) {
 		c.note(address, wallClock(), err)

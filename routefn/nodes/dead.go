@@ -58,8 +58,8 @@ func (n *Client) Dead(ctx context.Context, lives []Life) map[Life]bool {
 	return dead
 }
 
-// isDead calls the node until it answers or refuses, or ctx ends. It does not use the
-// stream to the node, because the end of a stream proves nothing.
+// isDead calls the node until the node answers or refuses, or until ctx ends. It does not
+// use the stream to the node, because the end of a stream proves nothing.
 func (n *Client) isDead(ctx context.Context, l Life) bool {
 	for ctx.Err() == nil {
 		answer, err := n.pushNothing(ctx, l)
@@ -69,7 +69,7 @@ func (n *Client) isDead(ctx context.Context, l Life) bool {
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			return true
 		}
-		if _, broke := errors.AsType[*url.Error](err); !broke { // a server answers there
+		if _, broke := errors.AsType[*url.Error](err); !broke { // a server answers at the address
 			return false
 		}
 		select {

@@ -24,7 +24,7 @@ func (n *Client) Reachable(ctx context.Context, address string) bool {
 	for again := false; ; again = true {
 		begun := wallClock()
 		err := n.touch(ctx, address)
-		if errors.Is(ctx.Err(), context.Canceled) { // the caller gave up, which says nothing about the node
+		if errors.Is(ctx.Err(), context.Canceled) { // the caller stopped waiting, which proves nothing about the node
 			return true
 		}
 		if err == nil || again || definite(err) || timedOut(err) {
@@ -33,8 +33,8 @@ func (n *Client) Reachable(ctx context.Context, address string) bool {
 	}
 }
 
-// touch connects the stream to the node, or else makes a connection and closes it. It
-// returns nil if the node can be reached.
+// touch connects the stream to the node. If the node offers no stream, it makes a
+// connection and closes it. It returns nil if the node can be reached.
 func (n *Client) touch(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()

@@ -30,7 +30,7 @@ func (t *Tokens) Accept(shown string) bool {
 	return good
 }
 
-// equal reports whether a and b are equal. The time that it takes does not show where
+// equal reports whether two texts are equal. The time that it takes does not show where
 // they differ.
 func equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))

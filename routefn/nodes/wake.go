@@ -10,8 +10,8 @@ import (
 	"github.com/cim-go/cim/ring"
 )
 
-// Wake makes members ask a route for due work when the duration wait is over, and in 1
-// ms at the earliest. It calls all members at once, blocks for Timeout at most, and
+// Wake makes members ask a route for due work when the duration in the parameter wait is
+// over, but not before 1 ms. It calls all members at once, blocks for Timeout at most, and
 // returns how many answered.
 func (n *Client) Wake(ctx context.Context, members []ring.Member, wait time.Duration) int {
 	var answered atomic.Int32

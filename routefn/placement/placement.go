@@ -56,16 +56,16 @@ type Place struct {
 }
 
 // Place issues the next number for a device, and picks a node for it. The parameter who
-// names the device. Place picks one of the nodes in avoid only if there is no other
-// node. It returns an error with the code NoNode, or with the code Rejected if repeat
-// is proto.RepeatReject and the device is connected. It returns record.ErrVoid if the
-// login's token is void.
+// names the device. Place picks one of the nodes in the parameter avoid only if there is
+// no other node. If no node takes users, the error has the code NoNode. It has the code
+// Rejected if the parameter repeat is proto.RepeatReject and the device is connected. It
+// returns record.ErrVoid if the login's token is void.
 func (p *Placer) Place(ctx context.Context, who record.Issuing, avoid []string, repeat string) (Place, error) {
 	view, err := p.serving(ctx)
 	if err != nil {
 		return Place{}, err
 	}
-	if view.Ring().Len() == 0 { // otherwise a number would be issued in vain
+	if view.Ring().Len() == 0 { // without a node, a number would be issued in vain
 		return Place{}, proto.Err(proto.NoNode, "")
 	}
 	begun := time.Now()
@@ -103,10 +103,10 @@ func (p *Placer) mayDisplace(ctx context.Context, user int64, live *record.Sessi
 const pickTimeout = 2 * nodes.Timeout
 
 // Pick does what ring.Pick does, but avoids unreachable nodes, which stay in the list of
-// members for some seconds. Only the users of these nodes go elsewhere. Pick never
-// returns one of the members in gone. If no other member is reachable, it picks as if all
-// members were reachable. The parameter last names the node where the user was connected
-// last.
+// members for some seconds. Only the users of these nodes go elsewhere. Pick never returns
+// one of the members in the parameter gone. If no other member is reachable, it picks as
+// if all members were reachable. The parameter last names the node where the user was
+// connected last.
 func (p *Placer) Pick(ctx context.Context, view *ring.View, user int64, last string, avoid, gone []string) (member ring.Member, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, pickTimeout)
 	defer cancel()
@@ -117,7 +117,7 @@ func (p *Placer) Pick(ctx context.Context, view *ring.View, user int64, last str
 		if member, ok = ring.Pick(view, user, last, around, turn, p.cfg.Policy); !ok {
 			return first, false
 		}
-		if slices.Contains(around, member.ID) { // a node in avoid is better than a node that is gone
+		if slices.Contains(around, member.ID) { // a node that the login avoids is better than a node that is gone
 			member, _ = ring.Pick(view, user, last, gone, turn, p.cfg.Policy)
 		}
 		if slices.Contains(gone, member.ID) {
@@ -142,7 +142,7 @@ const (
 )
 
 // serving returns the current members. If none of them serves, and the route has never
-// seen one that did, it waits for the first one, for firstNodeTimeout at most.
+// seen a serving node, it waits for the first one, for firstNodeTimeout at most.
 func (p *Placer) serving(ctx context.Context) (*ring.View, error) {
 	for end := time.Now().Add(firstNodeTimeout); ; {
 		view, err := p.cfg.Members(ctx)

@@ -19,7 +19,7 @@ func (p *Pusher) Begin() Batch { return Batch{p} }
 func (b Batch) Send() { b.to.start() }
 
 // Origin is the connection or device from which a message came. The message is not pushed
-// back there, because the sender gets the message's position in the answer.
+// back to its origin, because the sender gets the message's position in the answer.
 type Origin struct {
 	User   int64
 	Device string
@@ -35,10 +35,10 @@ func (o Origin) is(s record.Session) bool {
 	return o.Device == s.Device
 }
 
-// Deliver queues the stored message a, one item per node and log. A private message
-// goes to the nodes that hold sessions of the receiver or other sessions of the sender.
-// A group's message goes to the nodes that hold members of the group. The message is
-// not pushed back to the connection or device from which it came.
+// Deliver queues the stored message in the parameter a, one item per node and log. A
+// private message goes to the nodes that hold sessions of the receiver or other sessions
+// of the sender. A group's message goes to the nodes that hold members of the group. The
+// message is not pushed back to the connection or device from which it came.
 func (b Batch) Deliver(from Origin, a *record.Appended) {
 	for _, c := range a.Copies {
 		if c.User == 0 {
@@ -47,8 +47,8 @@ func (b Batch) Deliver(from Origin, a *record.Appended) {
 			}
 			continue
 		}
-		// Sessions of two users may have equal numbers. So the session's number is left
-		// out only for the sender's own copy.
+		// Sessions of two users may have equal numbers. So Deliver leaves out the
+		// session's number only for the sender's own copy.
 		var except int64
 		if c.User == from.User {
 			except = from.Number
@@ -93,9 +93,9 @@ func (b Batch) Mark(user int64, sessions []record.Session, marks []*proto.Delive
 	}
 }
 
-// Nudge makes the node of session s check that it holds the session, and fetch the
-// entries that the session missed. If notice is not empty, the node writes the text
-// notice to the connection.
+// Nudge makes the node of the session s check that it holds the session, and fetch the
+// entries that the session missed. If the parameter notice is not empty, the node writes
+// that text to the connection.
 func (b Batch) Nudge(user int64, s record.Session, notice string) {
 	b.to.enqueueItem(s.Addr, s.Boot, &proto.PushItem{User: user, Numbers: []int64{s.Number}, Notice: notice}, []record.Session{s})
 }
@@ -117,14 +117,14 @@ func (p *Pusher) enqueueItem(address string, boot uint64, item *proto.PushItem, 
 }
 
 // A nodeAt identifies one process of a node. After a restart the node may have the same
-// address, but boot differs.
+// address, but it has another boot.
 type nodeAt struct {
 	address string
 	boot    uint64
 }
 
-// byNode groups sessions by the node that holds them. It drops the sessions for which
-// leaveOut returns true.
+// byNode groups sessions by the node that holds them. It drops the sessions for which the
+// function leaveOut returns true.
 func byNode(sessions []record.Session, leaveOut func(record.Session) bool) map[nodeAt][]record.Session {
 	nodes := make(map[nodeAt][]record.Session, 1)
 	for _, s := range sessions {

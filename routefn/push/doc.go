@@ -11,17 +11,18 @@
 //
 // Each node has a queue (queue.go) and at most one request in flight. Items that are
 // queued during a request form the next one. So an idle system pushes at once, a busy
-// one pushes in large batches, and no timer is needed.
+// system pushes in large batches, and no timer is needed.
 //
 // A push is never retried. If a push fails, all that waits for the node is dropped and
-// counted (pusher.go, fail), and for a second nothing is queued for the node. If the
-// queue of a slow node is full, further items are dropped. In both cases, the next
-// request asks the node to reconcile (queue.go, reconcile). If no request follows, the
-// node reconciles by itself within 30 s. So the node finds everything that it missed,
-// because the log has it all.
+// counted (pusher.go, fail). For a second after that, nothing is queued for the node. If
+// the queue of a slow node is full, further items are dropped. In both cases, the next
+// request asks the node to reconcile (queue.go, reconcile). To reconcile, a node compares
+// its sessions with the store and fetches the entries that it missed. If no request
+// follows, the node reconciles by itself within 30 s. So the node finds everything that it
+// missed, because the log has it all.
 //
-// Goroutines: one per node for which something is queued, until its queue is empty, and
-// one per answer of a node in this process that names lost sessions. Flush waits for
+// Goroutines: one per node for which something is queued, until the node's queue is empty.
+// Also one per answer of a node in this process that names lost sessions. Flush waits for
 // the pushes that are queued so far, and Close for all pushes. Locks: the mutex of the
 // Pusher guards all queues. While it is held, only the Observer is called.
 package push

@@ -45,7 +45,7 @@ type Pusher struct {
 	observer Observer
 	now      func() time.Time
 	log      *slog.Logger
-	onKick   func(user int64, s record.Session, code proto.Code) // set before use; nil: not called
+	onKick   func(user int64, s record.Session, code proto.Code) // set before use; nil: no function is called
 	senders  sync.WaitGroup                                      // Add is called with mu held, and only while something is queued
 
 	mu     sync.Mutex
@@ -168,8 +168,8 @@ func (p *Pusher) fail(q *queue) []push {
 }
 
 // closeGone closes sessions in the store that the node at address does not hold. For a
-// node in this process a goroutine does that, because the use case must not wait for
-// the store.
+// node in this process a goroutine closes them, because the use case must not wait for the
+// store.
 func (p *Pusher) closeGone(address string, closings []record.Closing) {
 	if len(closings) == 0 {
 		return

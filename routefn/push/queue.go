@@ -62,7 +62,7 @@ type queue struct {
 	failed    time.Time // when a push failed last
 }
 
-// add queues a push. If it drops the push instead, it returns why.
+// add queues a push. If it drops the push, it returns the reason.
 func (q *queue) add(next push, now time.Time) Outcome {
 	if q.paused(now) {
 		return LeftAlone
@@ -167,8 +167,8 @@ func (r request) message() *proto.PushRequest {
 
 // The method gone returns the sessions of the request that the node does not hold
 // according to its answer, which has a result per item. It ignores numbers that the
-// request did not name. If another boot answers, the closings say that the sessions
-// were lost with their node.
+// request did not name. If another boot answers, the sessions were lost with their node,
+// and the closings have that reason.
 func (r request) gone(answer *proto.PushAnswer) []record.Closing {
 	var closings []record.Closing
 	lost := answer.Boot != 0 && answer.Boot != r.pushes[0].boot

@@ -1,14 +1,14 @@
 package role
 
-// The values say who may do something with a user, as the user has chosen.
+// The values of a user's choice. Each tells who may do something with the user.
 const (
 	everyone = "everyone"
 	contacts = "contacts"
 )
 
-// MayAdd reports whether somebody may make a user a member of a group, rather than only
-// invite them. The parameter word is the user's choice, or empty if the user has not
-// chosen. The parameter contact says whether the two are contacts.
+// MayAdd reports whether somebody may make a user a member of a group. If not, they may
+// only invite the user. The parameter word is the user's choice, or empty if the user has
+// not chosen. The parameter contact tells whether the two are contacts.
 func (r Rules) MayAdd(word string, contact bool) bool {
 	switch word {
 	case "":
@@ -23,8 +23,8 @@ func (r Rules) MayAdd(word string, contact bool) bool {
 }
 
 // MayFind reports whether somebody who has a user's id may learn the user's name. The
-// parameter word is the user's choice, or empty if the user has not chosen. The
-// parameter known says whether the two know each other.
+// parameter word is the user's choice, or empty if the user has not chosen. The parameter
+// known tells whether the two know each other.
 func (r Rules) MayFind(word string, known bool) bool {
 	return known || word == everyone || word == "" && !r.Closed
 }

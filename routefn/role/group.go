@@ -1,6 +1,6 @@
 package role
 
-// Group is the role of a user in a group. A higher one may do all that a lower one may.
+// Group is the role of a user in a group. A higher role may do all that a lower role may.
 type Group uint8
 
 // The roles in a group.
@@ -17,8 +17,8 @@ var groups = [...]string{Stranger: "", ReadOnly: "read-only", Member: "member", 
 // String returns the name of the role; empty for a stranger.
 func (g Group) String() string { return groups[g] }
 
-// ParseGroup returns the role with the name. It returns false for any other text, and
-// for the empty one.
+// ParseGroup returns the role with the name. It returns false for any other text, and for
+// an empty text.
 func ParseGroup(name string) (Group, bool) {
 	for g := ReadOnly; g <= Owner; g++ {
 		if groups[g] == name {
@@ -38,8 +38,9 @@ func (g Group) MayAdd() bool { return g >= Admin }
 // role other. A stranger who is removed cannot join.
 func (g Group) MayRemove(other Group) bool { return g >= Admin && g > other }
 
-// MayGive reports whether a user with the role g may change the role of another member
-// from had to next. If next is Owner, that hands the group over.
+// MayGive reports whether a user with the role g may change another member's role. The
+// parameter had is the present role, and next is the new one. If next is Owner, the change
+// hands the group over.
 func (g Group) MayGive(had, next Group) bool {
 	if had == Stranger || next == Stranger || had >= g {
 		return false

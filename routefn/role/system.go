@@ -37,7 +37,7 @@ func (s System) MayModerate() bool { return s >= Moderator }
 // as in open mode on one machine.
 type Rules struct {
 	Everyone System // the lowest role that may write to everyone and list the users who are online
-	Closed   bool   // users who have not chosen can be added to groups only by contacts, and found by their id only by users who know them
+	Closed   bool   // of users who have not chosen: only contacts can add them to groups, and only users who know them can find them by their id
 }
 
 // Safe has the rules for clusters whose users prove who they are.

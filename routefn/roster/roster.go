@@ -2,8 +2,8 @@
 // users, and from which it accepts requests. A process that has only the cluster key can
 // be a member of gossip, but gets nothing from a route.
 //
-// A Roster has no goroutine. Its mutex guards what it remembers. While it is held, only
-// the ring package is called.
+// A Roster has no goroutine. Its mutex guards what it remembers. While the mutex is held,
+// only the ring package is called.
 package roster
 
 import (
@@ -24,8 +24,8 @@ const (
 	// the view is the same, because their signatures expire.
 	recheck = time.Minute
 	// rememberOrigin is how long requests of a node are accepted after it stopped being a
-	// member. The other members may have lost it in a network split, while its users are
-	// still connected.
+	// member. The other members may have lost the node in a network split, while its users
+	// are still connected.
 	rememberOrigin = time.Hour
 	mostKnown      = 4096 // signatures and origins that are remembered
 )
@@ -78,16 +78,16 @@ func New(c Config) *Roster {
 }
 
 // UseStore makes the Roster use the store's clock, too. A signature is then valid in time
-// if either clock says so. So no node is excluded because the clock of this process is
-// wrong. The function clock returns the time in ms since 1970, and whether it is known.
+// if it is valid by either clock. So no node is excluded because the clock of this process
+// is wrong. The function clock returns the time in ms since 1970, and whether it is known.
 func (r *Roster) UseStore(clock func() (ms int64, ok bool)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.store = clock
 }
 
-// Admit returns nil if a member may get users, and otherwise the reason why not. Errors
-// wrap ErrBounds or those of cert.Keyring.CheckRecord.
+// Admit returns nil if a member may get users. If not, it returns the reason. Errors wrap
+// ErrBounds or those of cert.Keyring.CheckRecord.
 func (r *Roster) Admit(m ring.Member) error {
 	if m.Signed == "" && r.cfg.Unsigned {
 		return nil
@@ -152,8 +152,8 @@ func (r *Roster) verify(m ring.Member) (cert.Certificate, error) {
 	return by, nil
 }
 
-// Only wraps members, the source of members, so that it returns only those that the roster
-// admits. A nil Roster admits all.
+// Only returns a source of members. It returns only those members of the given source that
+// the roster admits. A nil Roster admits all.
 func (r *Roster) Only(members func(context.Context) (*ring.View, error)) func(context.Context) (*ring.View, error) {
 	if r == nil {
 		return members
@@ -184,10 +184,10 @@ func (r *Roster) View(all *ring.View) *ring.View {
 	return r.table.Current()
 }
 
-// Origin returns an error that wraps ErrNoMember unless the node of a request, which has
-// proved its id, is a member in the view under its boot and its address. A node that was
-// a member within rememberOrigin is accepted, too. The view may have members that Admit
-// refuses.
+// Origin checks the node of a request, which has proved its id. The node must be a member
+// in the view, with its boot and its address. If it is not, the error wraps ErrNoMember. A
+// node that was a member within the time rememberOrigin is accepted, too. The view may
+// have members that Admit refuses.
 func (r *Roster) Origin(o *proto.Origin, view *ring.View) error {
 	now, key := r.since(), origin{o.GetNode(), o.GetAddress(), o.GetBoot()}
 	m, ok := view.Member(key.node)

@@ -1,6 +1,7 @@
-// Package routetest has tests that a route must pass however it is run. It may run as a
-// server, as a function behind a front end of a cloud, or as a program on any platform
-// that speaks HTTP. The tests make only HTTP calls, so they work for each of these.
+// Package routetest has tests that a route must pass in every form in which it can run. It
+// may run as a server, as a function behind a front end of a cloud, or as a program on any
+// platform that speaks HTTP. The tests make only HTTP calls, so they work for each of
+// these.
 package routetest
 
 import (

@@ -173,8 +173,8 @@ func (s *suite) message(t *testing.T) {
 	}
 }
 
-// tokens refreshes its tokens and reads with the new one. Then it checks that the use of
-// an old refresh token ends the session.
+// tokens refreshes the user's tokens and reads with the new access token. Then it checks
+// that the use of an old refresh token ends the session.
 func (s *suite) tokens(t *testing.T) {
 	var login proto.LoginAnswer
 	s.do(t, call{"POST", proto.PathLogin, proto.LoginRequest{Name: s.name, Device: "desk"}, nil}).decode(t, 200, &login)

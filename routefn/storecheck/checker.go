@@ -28,8 +28,8 @@ const (
 // Config configures a Checker. All fields but Watch are required.
 type Config struct {
 	Store  *record.Store
-	Watch  *record.Watch // a keyed Watch if the store keeps the issuer's keys; nil: they are configured
-	Issuer *token.Issuer // gets the store's keys if they differ from its own
+	Watch  *record.Watch // a Watch with a key if the store keeps the issuer's keys; nil: the keys are configured
+	Issuer *token.Issuer // gets the store's keys if these differ from the issuer's own keys
 	Clocks *skew.Clocks  // compare the store's clock with that of this process
 	OnLoss func(context.Context)
 	Now    func() time.Time
@@ -44,7 +44,7 @@ type Checker struct {
 	keyed bool // the store keeps the issuer's keys
 
 	looks  coalesce.Calls[struct{}]
-	locked sync.Once // for a single log line, that the route key cannot be opened
+	locked sync.Once // makes the log report only once that the route key cannot be opened
 
 	mu     sync.Mutex
 	tried  time.Time // when the latest look began
@@ -169,12 +169,11 @@ func (k *Checker) take() error {
 	return nil
 }
 
-// Keyed reports whether the store keeps the route's keys. Otherwise they are
-// configured.
+// Keyed reports whether the store keeps the route's keys. If not, the keys are configured.
 func (k *Checker) Keyed() bool { return k.keyed }
 
-// Lost returns the time of the latest loss, in ms by the store's clock, or zero.
-// recently is true for 35 s after a loss, while the data are being restored.
+// Lost returns the time of the latest loss, in ms by the store's clock, or zero. The
+// result recently is true for 35 s after a loss, while the data are being restored.
 func (k *Checker) Lost() (at int64, recently bool) { return k.watch.Lost() }
 
 // Certain reports whether something that the store does not have really does not exist.

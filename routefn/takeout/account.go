@@ -17,12 +17,12 @@ import (
 
 const (
 	contactsAtOnce = 500
-	reportsAtOnce  = 20 // each may have a text of the largest size, as a delayed message may
+	reportsAtOnce  = 20 // each report may have a text of the largest size, like a delayed message
 	delayedAtOnce  = 20
 )
 
-// account writes the account and its devices. It also writes who may write to the user,
-// add the user to groups, and find the user: see format.Consent.
+// account writes the account and its devices. It also writes which users may write to the
+// user, add the user to groups, and find the user (see format.Consent).
 func (w *writer) account(ctx context.Context) error {
 	account, err := w.Store.AccountByID(ctx, w.User)
 	if err != nil {

@@ -21,7 +21,7 @@ type logs struct {
 }
 
 // logsOf finds out which logs the user may read. Among them are the logs of groups that
-// the user has left, as long as a device has a cursor there.
+// the user has left, as long as a device has a cursor in the log.
 func (w *writer) logsOf(ctx context.Context) (*logs, error) {
 	if w.known != nil {
 		return w.known, nil
@@ -191,7 +191,7 @@ type cursor struct {
 }
 
 // cursorsIn returns the cursors in a log, in the order of their places. It leaves out
-// cursors of another epoch, which say nothing about this log.
+// cursors of another epoch, because they belong to an earlier log.
 func (l *logs) cursorsIn(log int64, epoch proto.Epoch) (list []cursor) {
 	for device, positions := range l.cursors {
 		for _, c := range positions {
@@ -206,7 +206,7 @@ func (l *logs) cursorsIn(log int64, epoch proto.Epoch) (list []cursor) {
 	return list
 }
 
-// cursors writes the cursors with a number n, from <= n < to.
+// cursors writes the cursors with a number n, with from <= n < to by the parameters.
 func (w *writer) cursors(list []cursor, from, to int64) {
 	for _, c := range list {
 		if c.number >= from && c.number < to {

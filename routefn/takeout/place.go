@@ -27,8 +27,8 @@ type place struct {
 	Part    int   `json:"p,omitempty"` // one of the constants above
 	Records int64 `json:"r,omitempty"` // how many lines come before this place, without the header
 
-	// In a list: the number of the last entry that was written. For delayed messages,
-	// the place also has the entry's id.
+	// In a list, After is the number of the last entry that was written. For delayed
+	// messages, the place also has the entry's id.
 	After int64  `json:"a,omitempty"`
 	ID    string `json:"i,omitempty"`
 

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// pageSteps is how many steps a page has at most. A step reads a piece of a log, or
-	// of another list. A page costs the user's budget as much as so many pulls.
+	// pageSteps is how many steps a page has at most. A step reads a piece of a log, or of
+	// another list. A page costs the user's budget as much as pageSteps pulls.
 	pageSteps = 10
-	// When a page has taken pageTime, it ends with the current step.
+	// A page that has taken pageTime ends with the current step.
 	pageTime = 2 * time.Second
 )
 
@@ -36,8 +36,8 @@ type Timing interface {
 }
 
 // Export is GET /v1/export. It returns the page of the caller's data that begins at a
-// cursor. The token, and no parameter, says who the caller is. A page costs as much as
-// pageSteps pulls.
+// cursor. The token alone tells who the caller is, and no parameter does. A page costs as
+// much as pageSteps pulls.
 func (r *Requests) Export(ctx context.Context, caller token.Token, q url.Values) (body.Lines, error) {
 	at, err := parsePlace(q.Get("cursor"), caller.User)
 	if err != nil {

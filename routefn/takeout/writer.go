@@ -71,7 +71,7 @@ func (w *writer) write(kind string, line any) bool {
 // next goes on to the next part.
 func (w *writer) next() { w.place = place{User: w.User, Part: w.Part + 1, Records: w.Records} }
 
-// gap writes a line that says that messages are missing at this place of the log.
+// gap writes a line that marks missing messages at this place of the log.
 func (w *writer) gap(reason string, count int64) {
 	line := format.Gap{Kind: format.KindGap, User: w.User, Reason: reason, Count: count}
 	if w.At.Log != proto.Inbox {

@@ -19,7 +19,7 @@ import (
 )
 
 // audited has the use cases that change identities or rights, each with its name in the
-// audit log. For any other use case, the log has an entry only if a token was refused.
+// audit log. A request of any other use case gets an entry only if its token was refused.
 var audited = map[string]string{
 	"register": "register", "login": "login", "logout": "logout",
 	"sessions-end": "sessions end", "password": "password change", "account-delete": "account delete", "export": "account export",
@@ -70,8 +70,8 @@ func Note(ctx context.Context, caller token.Token, body any) {
 	}
 }
 
-// End writes the outcome of a request: its answer, or the error with which it failed. n is
-// from Begin.
+// End writes the outcome of a request, which is its answer or the error with which it
+// failed. The Notice n comes from Begin.
 func (t *Trail) End(r *http.Request, useCase string, n *Notice, answer any, failed *proto.Error) {
 	if t.Log == nil || n == nil && (failed == nil || !refusedIdentity(failed.Code)) {
 		return
@@ -129,7 +129,7 @@ func (n *Notice) attrs(answer any) (list []slog.Attr) {
 	case proto.DeleteAccount:
 		number(audit.User, n.caller.User)
 		text(audit.Device, n.caller.Device)
-	case url.Values: // of an export
+	case url.Values: // the query of an export
 		number(audit.User, n.caller.User)
 		text(audit.Device, n.caller.Device)
 	case proto.CreateGroup:
@@ -177,7 +177,8 @@ func (n *Notice) attrs(answer any) (list []slog.Attr) {
 	return list
 }
 
-// Ended writes that a session was ended by a request of its user, or of another user.
+// Ended writes that a request of the session's user, or of another user, has ended the
+// session.
 func (t *Trail) Ended(user int64, s record.Session, code proto.Code) {
 	t.Log.Event("session ended", slog.Int64(audit.User, user), slog.String(audit.Device, s.Device), slog.String(audit.Code, code.String()))
 }

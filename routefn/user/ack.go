@@ -10,8 +10,8 @@ import (
 )
 
 // Ack is POST /v1/ack. It moves the cursors of the caller's device forward, and sends
-// delivery marks to the senders who want them. An acknowledgement with the number of an
-// earlier session changes nothing, and returns no error.
+// delivery marks to the senders who requested them. An acknowledgement with the number of
+// an earlier session changes nothing, and returns no error.
 func (u *Requests) Ack(ctx context.Context, caller token.Token, q proto.AckPositions) (proto.AckAnswer, error) {
 	if err := check.Ack(q.Number, q.Cursors); err != nil {
 		return proto.AckAnswer{}, err

@@ -25,8 +25,8 @@ func (u *Requests) Delivered(ctx context.Context, caller token.Token, q url.Valu
 	return u.delivered(ctx, to, proto.Key(caller.User, id))
 }
 
-// delivered searches user's inbox for the message with the key. It reads the cursors
-// after that, so that a cursor that moves in between counts.
+// delivered searches a user's inbox for the message with the key. Then it reads the
+// cursors, so that a cursor that moves in between counts.
 func (u *Requests) delivered(ctx context.Context, user int64, key string) (proto.DeliveredAnswer, error) {
 	at, err := u.cfg.Store.Find(ctx, user, key)
 	if err != nil || at.Number == 0 {

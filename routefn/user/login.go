@@ -69,8 +69,8 @@ func checkLogin(q proto.LoginRequest) error {
 }
 
 // repeatOf returns the rule for a device that has a connection already. A login with the
-// device's own token may displace that connection, because it comes from the same device,
-// whose earlier connection must have ended unnoticed.
+// device's own token may displace that connection. It comes from the same device, whose
+// earlier connection must have ended unnoticed.
 func (u *Requests) repeatOf(q proto.LoginRequest) string {
 	switch {
 	case q.Token != "":
@@ -98,9 +98,9 @@ func (u *Requests) ticket(account record.Account, device string, place placement
 	}, nil
 }
 
-// tokens adds the tokens of a login to the answer. One is for clients that do not know
-// refresh tokens. It expires TokenLife after the session's number, which is a time by the
-// store's clock, in ms. The others are an access token and a refresh token.
+// tokens adds the tokens of a login to the answer. One token is for clients that do not
+// know refresh tokens. It expires TokenLife after the session's number, which is a time by
+// the store's clock, in ms. The other two are an access token and a refresh token.
 func (u *Requests) tokens(answer *proto.LoginAnswer, place placement.Place) (err error) {
 	answer.Token, err = u.cfg.Issuer.Token(token.Token{
 		User: answer.User, Name: answer.Name, Device: answer.Device, Number: place.Number,

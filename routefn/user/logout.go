@@ -12,13 +12,14 @@ import (
 	"github.com/cim-go/cim/routefn/record"
 )
 
-// Logout is POST /v1/logout. It logs out a device of the caller: the device that the
-// request names, or else the calling one. It closes the connection of the device's
+// Logout is POST /v1/logout. It logs out the device that the request names. If the request
+// names none, it logs out the calling device. It closes the connection of the device's
 // session. Before the answer is sent, the device's token and its unused tickets become
 // void for every route.
 //
-// If the store lost the account, Logout restores the account first. Otherwise the next
-// request with the token would restore it, and the device would not be logged out.
+// If the store lost the account, Logout restores the account first. If it did not, the
+// next request with the token would restore the account, and the device would not be
+// logged out.
 func (u *Requests) Logout(ctx context.Context, caller token.Token, q proto.LogoutRequest) (proto.LogoutAnswer, error) {
 	if q.Device != "" && !check.ValidDevice(q.Device) {
 		return proto.LogoutAnswer{}, check.Device(q.Device)
@@ -46,7 +47,7 @@ func (u *Requests) orRestored(ctx context.Context, caller token.Token, run func(
 }
 
 // LogoutDevice logs out a device and closes the connection of its session. The parameter
-// by is the pass of the caller's token, which the store checks. If it is nil, no token is
+// by is the pass of the caller's token, which the store checks. If by is nil, no token is
 // checked.
 func (u *Requests) LogoutDevice(ctx context.Context, user int64, device string, by *record.Pass) error {
 	live, err := u.cfg.Store.Logout(ctx, user, device, by)

@@ -14,9 +14,9 @@ import (
 
 // Refresh is POST /v1/refresh. It replaces a refresh token and answers with an access
 // token. A repetition gets an answer, too (record.Store.Refresh). If the token was
-// replaced before and its successor was used, somebody has a copy, and Refresh ends the
-// session. Refresh needs no node, so that messages can be sent over HTTP while no node
-// serves.
+// replaced before and its successor was used, somebody has a copy of the token. Then
+// Refresh ends the session. Refresh needs no node, so that messages can be sent over HTTP
+// while no node serves.
 func (u *Requests) Refresh(ctx context.Context, q proto.RefreshRequest) (proto.RefreshAnswer, error) {
 	t, err := u.cfg.Accounts.Refresh(q.Refresh)
 	if err != nil {
@@ -48,8 +48,8 @@ func (u *Requests) Refresh(ctx context.Context, q proto.RefreshRequest) (proto.R
 	return u.chained(t, refreshed.Time, since)
 }
 
-// stolen ends the session of a refresh token that came again, and returns the error for
-// the caller.
+// stolen ends the session of a refresh token that was used again, and returns the error
+// for the caller.
 func (u *Requests) stolen(ctx context.Context, t token.Refresh) error {
 	if err := u.end(ctx, t.User, record.Revoking{Device: t.Device}, nil); err != nil {
 		return err // the next time the token comes, the session is ended
@@ -59,9 +59,9 @@ func (u *Requests) stolen(ctx context.Context, t token.Refresh) error {
 	return proto.Err(proto.SessionEnded, "A copy of this device's token was used. Log in again.")
 }
 
-// chained makes an access token and the refresh token t. The parameter now is the time by
-// the store's clock, by which both expire. The life of t begins at since, so that a
-// repetition gets the same text of t. Both times are in ms.
+// chained makes an access token and the refresh token in the parameter t. The parameter
+// now is the time by the store's clock, by which both tokens expire. The life of t begins
+// at the time since, so that a repetition gets the same text of t. Both times are in ms.
 func (u *Requests) chained(t token.Refresh, now, since int64) (proto.RefreshAnswer, error) {
 	access, err := u.cfg.Issuer.Token(token.Token{
 		User: t.User, Name: t.Name, Device: t.Device, Number: t.Number, Expires: time.UnixMilli(now).Add(token.AccessLife), Access: true,

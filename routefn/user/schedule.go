@@ -34,9 +34,9 @@ func (u *Requests) Schedule(ctx context.Context, caller token.Token, q proto.Sch
 	return proto.Scheduled{ID: q.ID, State: s.State, Due: s.Due, Code: s.Code}, err
 }
 
-// checkReceiver refuses a message that could not be sent if it were due now. So its
-// sender notices a mistake at once. The message is checked again when it is due, and
-// only that check decides.
+// checkReceiver refuses a message that could not be sent now. So the sender notices a
+// mistake at once. The message is checked again when it is due, and only that check
+// decides.
 func (u *Requests) checkReceiver(ctx context.Context, m *record.Message) error {
 	switch m.Group {
 	case 0:

@@ -13,8 +13,8 @@ import (
 
 // Send is POST /v1/send. It stores a message in every log it belongs to, pushes it, and
 // answers with the position of the sender's own copy. A repeated request has the same id.
-// It stores no other message, and gets the position of the stored one. Another message
-// under the same id is refused with the code IDReused.
+// It does not store the message again, and gets the position of the stored message.
+// Another message under the same id is refused with the code IDReused.
 func (u *Requests) Send(ctx context.Context, caller token.Token, q proto.SendMessage) (proto.SendReceipt, error) {
 	m := record.Message{ID: q.ID, To: q.To, Group: q.Group, Text: q.Text, Claim: true, First: q.FirstTry, Confirm: q.Confirm}
 	if err := check.Message(&m, u.cfg.MaxText); err != nil {

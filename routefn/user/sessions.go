@@ -27,8 +27,8 @@ func (u *Requests) Sessions(ctx context.Context, caller token.Token, _ url.Value
 	return answer, nil
 }
 
-// EndSessions is POST /v1/sessions/end. It ends one session of the caller, all except
-// that of the calling device, or all. Before the answer is sent, the tokens and unused
+// EndSessions is POST /v1/sessions/end. It ends one session of the caller, all except the
+// session of the calling device, or all. Before the answer is sent, the tokens and unused
 // tickets of these sessions become void for every route.
 func (u *Requests) EndSessions(ctx context.Context, caller token.Token, q proto.EndSessions) (proto.EndSessionsAnswer, error) {
 	end, err := endingOf(caller, q)
@@ -63,8 +63,8 @@ func endingOf(caller token.Token, q proto.EndSessions) (record.Revoking, error) 
 }
 
 // The method end ends the sessions that q selects, and closes their connections. The
-// parameter by is the pass of the caller's token, which the store checks. If it is nil,
-// no token is checked.
+// parameter by is the pass of the caller's token, which the store checks. If by is nil, no
+// token is checked.
 func (u *Requests) end(ctx context.Context, user int64, q record.Revoking, by *record.Pass) error {
 	live, err := u.cfg.Store.EndSessions(ctx, user, q, by)
 	if len(live) > 0 {

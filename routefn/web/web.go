@@ -18,9 +18,10 @@ var page embed.FS
 // Patterns are the patterns at which a program mounts Handler in an http.ServeMux.
 var Patterns = []string{"GET /{$}", "GET /web/"}
 
-// policy lets the page load its own files. It lets the page talk to the route that
-// served it, and to nodes at any address, because their addresses are not known before
-// the login. It forbids inline code, files of other sites, and frames around the page.
+// policy lets the page load its own files. It lets the page call the route that served it.
+// It also lets the page call nodes at any address, because the nodes' addresses are not
+// known before the login. It forbids inline code, files of other sites, and frames around
+// the page.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
 	"connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -59,8 +60,8 @@ func Handler() http.Handler {
 	})
 }
 
-// load reads the embedded files. The keys of its map are the paths at which they are
-// served.
+// load reads the embedded files. The keys of the returned map are the paths at which the
+// files are served.
 func load() map[string]file {
 	files := make(map[string]file)
 	err := fs.WalkDir(page, "page", func(name string, d fs.DirEntry, err error) error {

@@ -15,7 +15,7 @@ import (
 const pemBegin = "-----BEGIN "
 
 // ParseKeys returns the keys in a text: public keys and certificates in PEM, or secrets,
-// one a line, for HS256. The text has several keys while they are being changed. A text
+// one a line, for HS256. The text has several keys while operators change the keys. A text
 // with a private key is refused, because a route needs none.
 func ParseKeys(text []byte) ([]Key, error) {
 	parse := parseSecrets

@@ -72,8 +72,8 @@ type naming struct {
 	id        string // the kid; empty: none
 }
 
-// matching returns the keys that may have signed a token with this naming. A key that
-// has an id is only for tokens that name the id.
+// matching returns the keys that may have signed a token with this naming. A key with an
+// id is only for tokens that name this id.
 func (n naming) matching(keys []Key) (list []Key) {
 	for _, k := range keys {
 		if k.algorithm == n.algorithm && (k.id == "" || k.id == n.id) {

@@ -16,13 +16,13 @@ const (
 	Malformed     Reason = "malformed"   // it is no signed token, or has another algorithm
 	UnknownKey    Reason = "unknown_key" // there is no key for its algorithm, or none with the id that it names
 	WrongSign     Reason = "signature"   // another key signed it
-	WrongIssuer   Reason = "issuer"      // it is of another system
+	WrongIssuer   Reason = "issuer"      // another system made it
 	WrongAudience Reason = "audience"    // it is for another system
 	Expired       Reason = "expired"     // it has expired, or would never expire
 	Early         Reason = "early"       // it is not valid yet
 	WrongClaims   Reason = "claims"      // a claim is missing or wrong
 	WrongName     Reason = "bad_name"    // an account cannot have its name
-	WrongDevice   Reason = "device"      // it is for other devices
+	WrongDevice   Reason = "device"      // it is not for the device of the login
 	NameTaken     Reason = "name_taken"  // its name is another user's
 	NoKeys        Reason = "no_keys"     // the keys could not be fetched, so the token may be valid
 )

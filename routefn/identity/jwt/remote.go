@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// freshFor is how long a set is used before it is fetched again. If the provider
-	// removes a key from the set, the key is used for at most that long while the set
-	// can be fetched.
+	// freshFor is how long a set is used before it is fetched again. So a key that the
+	// provider removes from the set is used for at most that long, as long as the set can
+	// be fetched.
 	freshFor = 5 * time.Minute
 	// fetchPause is the shortest time between two tries to fetch a set, even if tokens
 	// name many unknown keys.
@@ -31,10 +31,10 @@ type RemoteConfig struct {
 	Log      *slog.Logger // default: silent
 }
 
-// Remote has the keys of a set at a URL. It fetches the set when a token needs it: the
-// first time, after five minutes, and if a token names a key that the set lacks. The
-// caller that starts the fetch waits for it. Other callers do not wait if the last set
-// has their key. Make it with NewRemote; it is safe for concurrent use.
+// Remote has the keys of a set at a URL. It fetches the set at the first token, after five
+// minutes, and when a token names a key that the set lacks. The caller that starts the
+// fetch waits for it. Other callers do not wait if the last set has their key. Make it
+// with NewRemote; it is safe for concurrent use.
 type Remote struct {
 	cfg RemoteConfig
 
@@ -101,7 +101,7 @@ func (r *Remote) look(n naming) state {
 	if r.running != nil || s.fresh && len(s.found) > 0 {
 		return s
 	}
-	if s.wait = fetchPause - now.Sub(r.tried); s.wait > 0 && s.wait <= fetchPause { // if wait is longer, the clock was set back
+	if s.wait = fetchPause - now.Sub(r.tried); s.wait > 0 && s.wait <= fetchPause { // a longer wait means that the clock was set back
 		return s
 	}
 	r.tried, r.running = now, make(chan struct{})
@@ -140,8 +140,8 @@ func (r *Remote) fetch(ctx context.Context) ([]Key, error) {
 	return parseSet(text)
 }
 
-// afterFetch returns the keys that a token names, right after a try to fetch the set. A
-// missing key certainly does not exist only if that try succeeded.
+// afterFetch returns the keys that a token names, right after a try to fetch the set. Only
+// after a successful try is it certain that a missing key does not exist.
 func (r *Remote) afterFetch(n naming) ([]Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -165,7 +165,7 @@ func (r *Remote) afterFetch(n naming) ([]Key, error) {
 func (r *Remote) Warm(ctx context.Context) error {
 	_, err := r.find(ctx, naming{})
 	if why := new(Refusal); errors.As(err, &why) && why.Reason == UnknownKey {
-		return nil // the set was fetched, and that it has no key for this naming does not matter
+		return nil // the set was fetched; a key for this naming is not needed
 	}
 	return err
 }

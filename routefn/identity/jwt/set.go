@@ -10,8 +10,8 @@ import (
 
 // parseSet returns those keys of a JSON Web Key Set that may sign tokens. It leaves out
 // other keys, because a provider's set may have keys of other kinds and for other
-// purposes. It leaves out secrets, too, because everybody can read a set, so a secret
-// in it is not secret. If no key is left, it returns an error.
+// purposes. It leaves out secrets, too. Everybody can read the set, so a secret in it is
+// known to all. If no key is left, it returns an error.
 func parseSet(text []byte) ([]Key, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`

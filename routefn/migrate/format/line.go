@@ -47,8 +47,8 @@ type Account struct {
 	Role       string `json:"role,omitempty"` // in the system; empty: user
 }
 
-// Group is a group. Request is the id of the request that made the group; if it is empty,
-// it becomes "import".
+// Group is a group. Request is the id of the request that made the group. An empty Request
+// becomes "import".
 type Group struct {
 	Kind    string `json:"kind"`
 	Group   int64  `json:"group"`

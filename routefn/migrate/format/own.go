@@ -9,8 +9,8 @@ import (
 	"github.com/cim-go/cim/routefn/role"
 )
 
-// The kinds of lines about one user. A KindCursor is imported. The others are for
-// reading: they are in the export of one account, and an import leaves them out.
+// The kinds of lines about one user. A KindCursor is imported. Lines of the other kinds
+// are for reading. They are in the export of one account, and an import leaves them out.
 const (
 	KindCursor     = "cursor"
 	KindDevice     = "device"
@@ -22,9 +22,9 @@ const (
 	KindGap        = "gap"
 )
 
-// Cursor says how far a device has acknowledged a log. The line stands among the
-// messages of that log. The device has acknowledged the messages before the line. A
-// zero Group means the user's inbox.
+// Cursor marks how far a device has acknowledged a log. The line stands among the messages
+// of that log. The device has acknowledged the messages before the line. A zero Group
+// means the user's inbox.
 type Cursor struct {
 	Kind   string `json:"kind"`
 	User   int64  `json:"user"`
@@ -94,9 +94,9 @@ const (
 	GapUnreadable = "unreadable" // the store has no valid message there
 )
 
-// Gap says that messages are missing at this place of a log, or that the log is exported
-// again. A zero Group means the user's inbox. Count is how many are missing, if that is
-// known.
+// Gap marks a place of a log at which messages are missing, or from which the log is
+// exported again. A zero Group means the user's inbox. Count is how many messages are
+// missing, if that is known.
 type Gap struct {
 	Kind   string `json:"kind"`
 	User   int64  `json:"user"`

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxLine is how many bytes a line may have. A text of 64 KiB may take six times as
-// many in JSON.
+// maxLine is how many bytes a line may have. A text of 64 KiB may take six times as many
+// bytes in JSON.
 const maxLine = 4 << 20
 
 // Check reads all lines and returns the first error, which wraps ErrLine if a line is
@@ -90,9 +90,9 @@ func (r *Reader) line() ([]byte, error) {
 	}
 }
 
-// Next returns the next record, or io.EOF after the last one. If the header announces
-// an end line and the file has none, Next returns an error that wraps ErrLine at the
-// end, because the file was cut off.
+// Next returns the next record, or io.EOF after the last one. A file whose header
+// announces an end line, but which has none, was cut off. At its end, Next returns an
+// error that wraps ErrLine.
 func (r *Reader) Next() (Line, error) {
 	b, err := r.line()
 	if err == io.EOF && r.header.Ends && !r.ended {
@@ -154,7 +154,8 @@ func parse(b []byte) (Line, error) {
 	return l, nil
 }
 
-// decode decodes one JSON object into the variable value. It refuses unknown fields.
+// decode decodes one JSON object into the variable to which the parameter value points. It
+// refuses unknown fields.
 func decode(b []byte, value any) error {
 	if !utf8.Valid(b) {
 		return errors.New("it is not UTF-8")

@@ -24,7 +24,7 @@ func (d *Data) Account(user int64, name string) {
 // Set adds a key with a string.
 func (d *Data) Set(key, value string) { d.Commands = append(d.Commands, []any{"set", key, value}) }
 
-// Waits adds a message that has waited for its receiver since at. It returns the
+// Waits adds a message that has waited for its receiver since the time at. It returns the
 // message's id.
 func (d *Data) Waits(from int64, name string, to int64, text string, at time.Time) int64 {
 	d.sequence++
@@ -48,7 +48,7 @@ func (d *Data) WaitsAs(id, from int64, name string, to int64, text string, at ti
 		[]any{"rpush", fmt.Sprint("offline:msg:user:", to), strconv.FormatInt(id, 10)})
 }
 
-// Delivered adds what CIM does when a receiver has fetched messages: it removes them.
+// Delivered adds the commands by which CIM removes messages that a receiver has fetched.
 func (d *Data) Delivered(to int64, ids ...int64) {
 	for _, id := range ids {
 		d.Commands = append(d.Commands,

@@ -59,8 +59,9 @@ func open(source string) (io.ReadCloser, error) {
 	return answer.Body, nil
 }
 
-// read returns a table of the characters that look like ASCII when accents are ignored,
-// each with the text that it looks like, and the version of Unicode's table.
+// read returns a table of the characters that look like ASCII if accents are ignored. Each
+// character has the text that it looks like. The second result is the version of Unicode's
+// table.
 func read(in io.Reader) (table map[rune]string, version string, err error) {
 	table = make(map[rune]string)
 	lines := bufio.NewScanner(in)
