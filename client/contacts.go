@@ -68,8 +68,8 @@ func (c *Client) changeContact(ctx context.Context, path, what string, user int6
 	return nil
 }
 
-// RemarkContact gives a contact a name that only this user sees. An empty remark removes
-// it. If the other user is no contact, the error has the code proto.NoContact.
+// RemarkContact gives a contact a name that only this user sees. An empty text removes
+// that name. If the other user is no contact, the error has the code proto.NoContact.
 func (c *Client) RemarkContact(ctx context.Context, user int64, remark string) error {
 	var out proto.ContactChanged
 	in := proto.RemarkContact{User: user, Remark: remark}

@@ -15,10 +15,10 @@ import (
 // DeliveryState says whether a message was shown to its receiver.
 type DeliveryState = proto.DeliveredAnswer
 
-// WasDelivered reports whether a device of receiver has shown a private message that this
-// account sent to that user under the id. It works with and without Outgoing.Confirm. The
-// result is unknown if the message is not among the latest 1,000 entries of the receiver's
-// log.
+// WasDelivered reports whether a device of the receiver has shown a private message that
+// this account sent to the receiver under the id. It works with and without
+// Outgoing.Confirm. The result is unknown if the message is not among the latest 1,000
+// entries of the receiver's log.
 func (c *Client) WasDelivered(ctx context.Context, receiver int64, id string) (DeliveryState, error) {
 	return c.account.wasDelivered(ctx, receiver, id)
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/cim-go/cim/proto/order"
 )
 
-// learn handles newest, the ends of logs that a node has reported. It starts to follow
-// each log that is not followed yet, from the history's position. A log that the
-// history does not have is followed from its cursor.
+// learn handles the ends of logs that a node has reported (newest). It starts to follow
+// each log that is not followed yet, from the history's position. A log that the history
+// does not have is followed from its cursor.
 func (c *Client) learn(newest, cursors []proto.Position) {
 	for _, end := range newest {
 		i := slices.IndexFunc(cursors, func(p proto.Position) bool { return p.Log == end.Log })

@@ -14,9 +14,9 @@ import (
 // Page is one page of the connected users, by ascending id.
 type Page = proto.OnlineAnswer
 
-// Online returns the users who are connected and whose name begins with prefix, by
-// ascending id. It reads the next page from the route whenever the iteration needs it.
-// An error ends the iteration. Users who come or go meanwhile may be missed.
+// Online returns the connected users whose names begin with the given prefix, by ascending
+// id. It reads the next page from the route whenever the iteration needs it. An error ends
+// the iteration. Users who come or go meanwhile may be missed.
 func (c *Client) Online(ctx context.Context, prefix string) iter.Seq2[User, error] {
 	return pages(func(after int64) ([]User, int64, error) {
 		page, err := c.OnlinePage(ctx, prefix, after, 0)
@@ -24,7 +24,7 @@ func (c *Client) Online(ctx context.Context, prefix string) iter.Seq2[User, erro
 	})
 }
 
-// OnlinePage returns at most limit connected users whose names begin with prefix, with ids
+// OnlinePage returns at most limit connected users whose names have the prefix, with ids
 // above the parameter after. If limit is zero, the route chooses it.
 func (c *Client) OnlinePage(ctx context.Context, prefix string, after int64, limit int) (Page, error) {
 	q := url.Values{}

@@ -43,8 +43,8 @@ func (c *Client) pullGaps(ctx context.Context) {
 	}
 }
 
-// pullPaced reads a page of the log. After a failure it pauses. *row counts the
-// failures in a row. It returns false if reading has to stop.
+// pullPaced reads a page of the log. After a failure it pauses. The parameter row points
+// to the count of failures in a row. It returns false if reading has to stop.
 func (c *Client) pullPaced(ctx context.Context, log int64, row *int) bool {
 	err := c.pullOnce(ctx, log, *row)
 	if ctx.Err() != nil {

@@ -83,8 +83,8 @@ func (c *Client) open(ctx context.Context) (*link, proto.Node, error) {
 	return l, answer.Node, err
 }
 
-// bind sets self at the first login, and makes sure that the history belongs to that
-// account.
+// bind sets Client.self at the first login, and makes sure that the history belongs to
+// that account.
 func (c *Client) bind(self User) error {
 	if c.Self() == self {
 		return nil

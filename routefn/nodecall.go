@@ -152,7 +152,8 @@ func (rt *Route) serveStream(w http.ResponseWriter, r *http.Request) {
 	rt.streams.ServeHTTP(w, r.WithContext(judged(r.Context(), caller)))
 }
 
-// handleStreamed serves one request of a stream. It appends the answer to dst.
+// handleStreamed serves one request of a stream. It appends the answer to the bytes in
+// dst.
 func (rt *Route) handleStreamed(ctx context.Context, path string, encoded, dst []byte) ([]byte, int, time.Duration) {
 	call, ok := rt.streamed[path]
 	if !ok {

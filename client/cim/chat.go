@@ -160,7 +160,7 @@ func secretOf(password string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// ask shows prompt and reads a line that is not echoed.
+// ask shows the prompt and reads a line that is not echoed.
 func ask(prompt string) (string, error) {
 	fmt.Print(prompt)
 	line, err := term.ReadPassword(int(os.Stdin.Fd()))

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Path returns the path, in dir, of the history of an account on a device. Every account
-// name is allowed. The file's name begins with the characters of the account's name that
-// are safe on every file system. A hash follows, because two accounts may have the same
-// safe characters.
+// Path returns the path, in the folder dir, of the history of an account on a device.
+// Every account name is allowed. The file's name begins with the characters of the
+// account's name that are safe on every file system. A hash follows, because two accounts
+// may have the same safe characters.
 func Path(dir, account, device string) string {
 	sum := sha256.Sum256([]byte(account + "\x00" + device))
 	return filepath.Join(dir, fmt.Sprintf("%s-%s-%x.history", plain(account), plain(device), sum[:6]))

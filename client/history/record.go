@@ -81,7 +81,7 @@ func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 // scan calls the function each for every valid record. It returns the number of bytes up
 // to the end of the last valid record. The rest is a record that a crash has cut off. It
-// counts and skips damaged lines. Its errors come from the reader r.
+// skips damaged lines, and returns their number. Its errors come from the reader r.
 func scan(r io.Reader, each func(record)) (size int64, damaged int, err error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	var offset int64

@@ -95,7 +95,8 @@ func checkJSON(r *http.Request) error {
 	return checkContentType(r, contentJSON)
 }
 
-// checkContentType refuses a body whose header names no type, or one other than want.
+// checkContentType refuses a body whose header does not name the content type in the
+// parameter want.
 func checkContentType(r *http.Request, want string) error {
 	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != want {
 		return proto.Err(proto.Invalid, "The content type must be "+want+".")

@@ -96,9 +96,9 @@ func Group(group int64) error {
 
 func validGroup(group int64) bool { return group > 0 && group <= proto.MaxUser }
 
-// Message returns an error if the message cannot be stored. Its text may have maxText
-// bytes at most. Users may send messages to themselves, as notes to their other devices.
-// Only a private message can be confirmed.
+// Message returns an error if the message cannot be stored. The parameter maxText is the
+// largest number of bytes in its text. Users may send messages to themselves, as notes to
+// their other devices. Only a private message can be confirmed.
 func Message(m *record.Message, maxText int) error {
 	switch {
 	case !proto.ValidID(m.ID):

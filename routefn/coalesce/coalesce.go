@@ -63,7 +63,8 @@ func (c *Calls[T]) Do(run func() (T, error)) (T, error) {
 	return mine.result, mine.err
 }
 
-// join returns the next call. If first is true, the caller has to run it.
+// join returns the next call. If the result first is true, the caller has to run that
+// call.
 func (c *Calls[T]) join() (next *call[T], first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

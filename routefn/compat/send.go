@@ -88,9 +88,9 @@ func (c *Requests) send(ctx context.Context, user, to, group int64, texts []stri
 	return c.cfg.Dispatch.Send(ctx, by, messages)
 }
 
-// leaveOut sets by.Number, so that a group's message is not pushed to the sender's own
-// connection. The sender's client would show the message. The push needs the number
-// because a group's message is pushed to nodes, and not to single sessions.
+// leaveOut sets the field Number of the Origin by. So a group's message is not pushed to
+// the sender's own connection. The sender's client would show the message. The push needs
+// the number because a group's message is pushed to nodes, and not to single sessions.
 func (c *Requests) leaveOut(ctx context.Context, by *push.Origin) error {
 	own, err := c.session(ctx, by.User)
 	if own != nil {

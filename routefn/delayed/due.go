@@ -30,8 +30,9 @@ type dueBatch struct {
 	left   int // how many messages at the beginning of the shard stay due after a try
 }
 
-// send sends messages that were taken, and returns how many it has sent. After an error
-// it is unknown which messages are still due, and the dueBatch must not be used again.
+// send sends messages that were taken, and returns how many it has sent. After an error,
+// send does not know which messages are still due. Then the dueBatch must not be used
+// again.
 func (b *dueBatch) send(ctx context.Context, taken []record.Delayed) (sent int, err error) {
 	var tried []record.Delayed
 	var messages []record.Message

@@ -31,8 +31,8 @@ type Waker struct {
 	Log     *slog.Logger
 }
 
-// Wake makes some nodes ask for due work when the duration wait is over. If wait is
-// longer than AskLatest, Wake does nothing, because nodes then call in time by
+// Wake makes some nodes ask for due work when the duration in the parameter wait is over.
+// If that is longer than AskLatest, Wake does nothing, because nodes then call in time by
 // themselves. If no node can be reached, the message is late by AskLatest at most.
 //
 // Call Wake before the message's sender gets the answer. Then the message is sent in time

@@ -86,11 +86,11 @@ func (w *worker) sweep(ctx context.Context) (more bool, next time.Duration, err 
 	return w.jobs(ctx, queue.Sweeps, workBatch, w.store.Sweep)
 }
 
-// The method jobs does the due jobs of one kind. It calls the function do with at most
-// batch jobs at a time. The result more is true if workTime was too short for all of them.
-// If it is false, the result next is the time until more jobs are due, or negative if no
-// job waits. It takes the shards in random order, so that several routes begin at
-// different ones.
+// The method jobs does the due jobs of one kind. It passes jobs to the function do. The
+// parameter batch is the largest number of jobs that it passes at a time. The result more
+// is true if workTime was too short for all of them. If it is false, the result next is
+// the time until more jobs are due, or negative if no job waits. It takes the shards in
+// random order, so that several routes begin at different ones.
 func (w *worker) jobs(ctx context.Context, kind queue.Kind, batch int, do func(context.Context, []queue.Job) []queue.Ending) (more bool, next time.Duration, err error) {
 	due, next, err := w.store.Due(ctx, kind)
 	if err != nil || len(due) == 0 {

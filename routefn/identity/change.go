@@ -11,11 +11,11 @@ import (
 )
 
 // ChangePassword replaces the password in the parameter old by the one in the parameter
-// next. The parameter old must be the account's present password. If the present password
-// equals next already, ChangePassword returns nil, too, so that a caller may repeat the
-// call. A wrong password counts like a wrong password at a login. The error has the code
-// WrongPassword, Invalid or Overloaded, or it is one of the store. Afterwards the caller
-// must end the account's sessions (see Unchanged).
+// next. The parameter old must be the account's present password. If the password in next
+// is the present one already, ChangePassword returns nil, too, so that a caller may repeat
+// the call. A wrong password counts like a wrong password at a login. The error has the
+// code WrongPassword, Invalid or Overloaded, or it is one of the store. Afterwards the
+// caller must end the account's sessions (see Unchanged).
 func (a *Accounts) ChangePassword(ctx context.Context, user int64, name, old, next string) error {
 	if !a.withPasswords() {
 		return check.Invalid("There are no passwords here.")

@@ -40,7 +40,7 @@ func gatewayRequest(ctx context.Context, payload []byte) (*http.Request, error) 
 	}.request(ctx)
 }
 
-// withoutStage returns path without the stage that it begins with.
+// withoutStage returns the path without the stage with which it begins.
 func withoutStage(path, stage string) string {
 	if stage == "" || stage == defaultStage {
 		return path

@@ -18,10 +18,10 @@ const (
 )
 
 // FromCIM imports accounts from the Redis of CIM's own routes, and the messages there that
-// wait for their receivers. It changes none of CIM's keys, so source and cfg.Store may be
-// the same database. It blocks until all is done or ctx ends. After an error, the Result
-// counts everything that was done before it. Another call continues the import. The ids of
-// all accounts are in memory, eight bytes each.
+// wait for their receivers. It changes none of CIM's keys, so the databases in source and
+// in cfg.Store may be the same. It blocks until all is done or ctx ends. After an error,
+// the Result counts everything that was done before it. Another call continues the import.
+// The ids of all accounts are in memory, eight bytes each.
 func FromCIM(ctx context.Context, cfg Config, source *cimsource.Source) (Result, error) {
 	im, err := newImporter(ctx, cfg)
 	if err != nil {

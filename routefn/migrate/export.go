@@ -321,8 +321,8 @@ func (e *exporter) inbox(user int64, p record.Pulled) error {
 	})
 }
 
-// texts writes the messages of p, a piece of a log, for which fill returns true. The
-// function fill completes the line.
+// texts writes messages of p, a piece of a log. The function fill completes the line of a
+// message. If it returns false, texts leaves out the message.
 func (e *exporter) texts(p record.Pulled, fill func(*format.Message, *proto.Entry) bool) error {
 	for _, s := range p.Entries {
 		entry, from, id, err := open(s)

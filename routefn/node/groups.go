@@ -79,7 +79,7 @@ func (n *Requests) reportEntered(ctx context.Context, q *proto.ReportRequest) []
 	return answers
 }
 
-// enterAll is for a node of an earlier release, which does not enter groups itself. It
+// enterAll is for a node of an earlier release, which does not ask to enter groups. It
 // enters the node into the groups of all openings. For each opening it returns the ends of
 // the user's groups. If a group cannot be entered for now, the openings of its members get
 // the error. Without the error, their users would miss the group's next messages. CIM's

@@ -64,11 +64,11 @@ func (n *Requests) checkMove(item *proto.MoveItem, node string) error {
 	return n.cfg.Accounts.Session(s, node)
 }
 
-// moved makes the ticket for the session of item, if it is the live session of its device.
-// A session that is not live was logged out or displaced, or the store has forgotten it in
-// a failover. The node learns the reason from reconciliation. The parameters issued and
-// err are the result of issuing a session number. The parameter from is the node that
-// drains.
+// moved makes the ticket for the session in the parameter item, if that is the live
+// session of its device. A session that is not live was logged out or displaced, or the
+// store has forgotten it in a failover. The node learns the reason from reconciliation.
+// The parameters issued and err are the result of issuing a session number. The parameter
+// from is the node that drains.
 func (n *Requests) moved(ctx context.Context, view *ring.View, item *proto.MoveItem, from string, issued record.Issued, err error) (*proto.Moved, error) {
 	s := item.Session
 	switch {

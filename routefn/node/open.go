@@ -241,8 +241,8 @@ func (n *Requests) openInPlaceOfGone(ctx context.Context, b openings, opened []r
 	n.reopen(ctx, again, places, opened)
 }
 
-// reopen opens the sessions in the parameter again once more. It puts the result for
-// again[i] into opened, at the index places[i].
+// reopen opens the sessions of some openings (the parameter again) once more. It puts the
+// result for again[i] into opened[places[i]].
 func (n *Requests) reopen(ctx context.Context, again []record.Opening, places []int, opened []record.Opened) {
 	if len(again) == 0 {
 		return

@@ -34,8 +34,8 @@ func (g Group) MayWrite() bool { return g >= Member }
 // MayAdd reports whether a user with the role g may make others members.
 func (g Group) MayAdd() bool { return g >= Admin }
 
-// MayRemove reports whether a user with the role g may remove another user, who has the
-// role other. A stranger who is removed cannot join.
+// MayRemove reports whether a user with the role g may remove another user. The parameter
+// other is the other user's role. A stranger who is removed cannot join.
 func (g Group) MayRemove(other Group) bool { return g >= Admin && g > other }
 
 // MayGive reports whether a user with the role g may change another member's role. The

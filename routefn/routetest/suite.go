@@ -81,7 +81,8 @@ func (s *suite) do(t *testing.T, c call) answer {
 	return answer{response.StatusCode, response.Header, b}
 }
 
-// decode checks that the status is want, and decodes the answer into the variable into.
+// decode checks that the answer has the status in the parameter want. It decodes the
+// answer into the variable to which the parameter into points.
 func (a answer) decode(t *testing.T, want int, into any) {
 	t.Helper()
 	if a.status != want {

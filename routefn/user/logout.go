@@ -30,9 +30,9 @@ func (u *Requests) Logout(ctx context.Context, caller token.Token, q proto.Logou
 	})
 }
 
-// orRestored calls run, which makes tokens void. If the store lost the caller's account,
-// orRestored restores the account and calls run again. If the account cannot be restored,
-// there is nothing to make void, and orRestored returns nil.
+// orRestored calls the function run, which makes tokens void. If the store lost the
+// caller's account, orRestored restores the account and calls run again. If the account
+// cannot be restored, there is nothing to make void, and orRestored returns nil.
 func (u *Requests) orRestored(ctx context.Context, caller token.Token, run func() error) error {
 	err := run()
 	if errors.Is(err, record.ErrNoUser) {

@@ -80,7 +80,7 @@ func (c *chat) decide(ctx context.Context, args string) error {
 	return nil
 }
 
-// ReportText returns the lines that show a report, with the times in zone:
+// ReportText returns the lines that show a report, with the times in the given time zone:
 //
 //	0a47d80b25664eefa6898b57  2026-11-30 15:04:05  bob (8) to user 42: buy this
 //	    reported by 2: spam, abuse (every day)

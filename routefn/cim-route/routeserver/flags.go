@@ -262,9 +262,10 @@ func (f *Flags) check() error {
 // and nodes, even if other machines can reach it.
 const Same = "same"
 
-// CheckListen checks listen, the address for clients, and Internal, the address for nodes.
-// The parameter keyed tells whether there is a cluster key. The parameter name is the flag
-// that sets the address for clients, and appears in errors. Errors wrap process.ErrUsage.
+// CheckListen checks the addresses for clients (the parameter listen) and for nodes (the
+// field Internal). The parameter keyed tells whether there is a cluster key. The parameter
+// name is the flag that sets the address for clients, and appears in errors. Errors wrap
+// process.ErrUsage.
 func (f *Flags) CheckListen(name, listen string, keyed bool) error {
 	internal := f.Internal
 	if err := f.CheckOpen(name, listen); err != nil {

@@ -16,9 +16,9 @@ type layout struct {
 	column int    // of the cursor
 }
 
-// lay cuts the prompt and the text into rows of at most width columns. A grapheme cluster
-// that does not fit goes to the next row. If the cursor stands behind a full row, it goes
-// to the next row, too.
+// lay cuts the prompt and the text into rows. A row has at most as many columns as the
+// parameter width. A grapheme cluster that does not fit goes to the next row. If the
+// cursor stands behind a full row, it goes to the next row, too.
 func lay(prompt string, t text, width int) layout {
 	var l layout
 	var row strings.Builder

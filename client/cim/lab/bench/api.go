@@ -88,8 +88,8 @@ func (a *api) register(ctx context.Context, n int) error {
 	})
 }
 
-// login logs in the registered users whose indices are at least first and below end. It
-// returns what they need to connect.
+// login logs in the registered users from the index first to the index end-1. It returns
+// what they need to connect.
 func (a *api) login(ctx context.Context, first, end int) ([]loadclients.Seat, error) {
 	seats := make([]loadclients.Seat, end-first)
 	err := each(ctx, len(seats), func(ctx context.Context, i int) (err error) {
@@ -211,8 +211,8 @@ func (a *api) post(ctx context.Context, i int, path string, in, out any) error {
 	}
 }
 
-// try calls a route once. The answer comes as JSON, or as protobuf if out is a page. If a
-// later try may succeed, it returns an error and how long to wait.
+// try calls a route once. The answer comes as JSON, or as protobuf if the parameter out is
+// a page. If a later try may succeed, it returns an error and how long to wait.
 func (a *api) try(ctx context.Context, i int, path string, in, out any) (later time.Duration, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {

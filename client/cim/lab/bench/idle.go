@@ -104,9 +104,9 @@ func (b *bench) quiet(s system, seats []loadclients.Seat, socket bool) (*talk, *
 // take longer than a ticket is valid.
 const ticketsAtOnce = 1000
 
-// arrive connects the users whose indices are at least first and below end, and notes them
-// in seats. Then it waits until everything is calm again. It returns the memory of the
-// processes that hold connections, and how long the connecting took.
+// arrive connects the users from the index first to the index end-1, and notes them in the
+// parameter seats. Then it waits until everything is calm again. It returns the memory of
+// the processes that hold connections, and how long the connecting took.
 func (b *bench) arrive(ctx context.Context, s system, clients *loadclients.Pool, seats []loadclients.Seat, first, end int) (memory int64, took time.Duration, err error) {
 	for i := first; i < end; i += ticketsAtOnce {
 		some, err := s.login(ctx, i, min(i+ticketsAtOnce, end))

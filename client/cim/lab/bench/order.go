@@ -64,7 +64,7 @@ func (o *order) took(n int) bool {
 	return ok
 }
 
-// missing returns how many of the numbers below end have not come.
+// missing returns how many numbers have not come, of those below the parameter end.
 func (o *order) missing(end int) int64 {
 	return int64(max(0, end-o.next-len(o.early)))
 }

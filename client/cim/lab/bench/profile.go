@@ -41,8 +41,8 @@ func serveProfiles(c *up.Config) (profiles, error) {
 var fileName = strings.NewReplacer(", ", "-", " ", "-")
 
 // take profiles the CPU and the allocations of each process from now on. It writes the
-// profiles into files in dir whose names begin with name. The returned function waits
-// until the files are written.
+// profiles into files in the folder dir. The parameter name is the beginning of the files'
+// names. The returned function waits until the files are written.
 func (p profiles) take(ctx context.Context, dir, name string, d time.Duration) (wait func() error) {
 	group, ctx := errgroup.WithContext(ctx)
 	seconds := max(1, int(d/time.Second))

@@ -20,8 +20,8 @@ import (
 type system interface {
 	// register makes sure that there are n users.
 	register(ctx context.Context, n int) error
-	// login returns what the users need to connect whose indices are at least first and
-	// below end. The result is valid for two minutes.
+	// login returns the seats of the users from the index first to the index end-1. A seat
+	// is valid for two minutes.
 	login(ctx context.Context, first, end int) ([]loadclients.Seat, error)
 	// group returns a group whose members are the first n users. They must have logged
 	// in.

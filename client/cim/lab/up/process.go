@@ -114,10 +114,11 @@ func (p *Process) signal(what string, send func(*os.Process) error) error {
 	return nil
 }
 
-// Stop asks the process to end, waits, and kills it if it takes longer than grace. Without
-// Signals it kills the process at once. If the process ends with a status other than 0,
-// the error describes the failure. A program with the race detector ends with such a
-// status after a race. Stop returns nil for a process that had ended before (see Err).
+// Stop asks the process to end and waits. If that takes longer than the time grace, Stop
+// kills the process. Without Signals it kills the process at once. If the process ends
+// with a status other than 0, the error describes the failure. A program with the race
+// detector ends with such a status after a race. Stop returns nil for a process that had
+// ended before (see Err).
 func (p *Process) Stop(grace time.Duration) error {
 	l := p.life.Load()
 	_ = resume(l.process)                         // a paused process does not get the next signal

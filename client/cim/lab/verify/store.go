@@ -34,8 +34,8 @@ var needs = map[string]string{
 	"redis-failover": Sentinel, "replica-pause": Sentinel, "redis-cluster-failover": Cluster, "slot-migration": Cluster,
 }
 
-// storeFor returns the form of the store for a run with these faults. If ack is
-// AckReplica, the form must have replicas.
+// storeFor returns the form of the store for a run with these faults. If the parameter ack
+// is AckReplica, the form must have replicas.
 func storeFor(form, ack string, seed uint64, faults []fault.Fault) string {
 	if form != Auto && form != "" {
 		return form

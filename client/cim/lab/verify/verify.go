@@ -170,7 +170,7 @@ func (c Config) keysFor(faults []fault.Fault) (*fault.RouteKeys, error) {
 }
 
 // start starts the cluster with everything that the faults need and this machine has. If
-// there is no ZooKeeper, noZK is the reason.
+// there is no ZooKeeper, the result noZK is the reason.
 func (c Config) start(ctx context.Context, faults []fault.Fault, ca *localca.CA, repeaters *fault.Repeaters, keys *fault.RouteKeys) (cluster *up.Cluster, noZK string, err error) {
 	config := c.cluster(faults, repeaters, keys)
 	config.CA = ca

@@ -52,7 +52,7 @@ func (l *logins) run(ctx context.Context) {
 	}
 }
 
-// one logs in once. The time of the login is measured from due.
+// one logs in once. The time of the login is measured from the time due.
 func (l *logins) one(due time.Time) {
 	l.mu.Lock()
 	var from net.Addr

@@ -44,7 +44,7 @@ const (
 const perAddress = "256"
 
 // open starts a cluster and its users. A measurement on this scene ends early if a timer
-// is later than mostLate. The caller must close the scene.
+// is later than the parameter mostLate allows. The caller must close the scene.
 func (c *Config) open(ctx context.Context, mostLate time.Duration) (*scene, error) {
 	guard := []string{"-per-address", perAddress}
 	cluster, err := up.Start(ctx, up.Config{

@@ -59,8 +59,8 @@ func registerAll(ctx context.Context, url string, n int) ([]client.User, error) 
 	return made, group.Wait()
 }
 
-// connect connects n users, who send rate messages per second together. The caller must
-// call close.
+// connect connects n users. The parameter rate is how many messages they send per second,
+// all together. The caller must call close.
 func connect(ctx context.Context, url string, n int, rate float64) (*users, error) {
 	u := &users{clients: make([]*client.Client, n), every: time.Duration(float64(n) / rate * float64(time.Second))}
 	ctx, u.cancel = context.WithCancel(ctx)

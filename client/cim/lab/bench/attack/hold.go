@@ -54,8 +54,8 @@ func unfinishedFrame() []byte {
 	return append(binary.AppendUvarint(nil, 16<<10), 0x18) // the tag of the command
 }
 
-// hold runs holder i of n until ctx ends. The moments at which the n holders replace
-// their connections are spread.
+// hold runs the holder with the index i, of n holders, until ctx ends. The moments at
+// which the n holders replace their connections are spread.
 func (g *generator) hold(ctx context.Context, h holder, i, n int) {
 	at := time.Now().Add(g.Renew * time.Duration(i) / time.Duration(n))
 	g.all.Go(func() {

@@ -25,7 +25,7 @@ type server struct {
 }
 
 // Serve serves until ctx ends. It listens on a free port of this machine, and writes the
-// address as a line to out.
+// address as a line to the Writer out.
 func Serve(ctx context.Context, out io.Writer) error {
 	s := &server{answer: benchwire.LoginAnswer(), pong: benchwire.Ping()}
 	var err error

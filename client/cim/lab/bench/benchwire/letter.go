@@ -78,8 +78,8 @@ func (tag *Tag) number(id []byte) (n int, ok bool) {
 	return n, true
 }
 
-// Login returns the first frame of a connection. If ticket is empty, it is a login of
-// CIM.
+// Login returns the first frame of a connection. If the ticket is empty, the frame is a
+// login of CIM.
 func Login(user int64, ticket string) []byte {
 	f := &proto.Frame{Cmd: proto.Command_LOGIN_REQUEST, Ticket: ticket}
 	if ticket == "" {

@@ -17,7 +17,7 @@ func Upgrade(host string) []byte {
 		proto.PathSocket, host, proto.SubprotocolBinary)
 }
 
-// Upgraded reads the answer to Upgrade from the beginning of b. If taken is zero, more
+// Upgraded reads the answer to Upgrade from the beginning of b. If it returns zero, more
 // bytes are needed.
 func Upgraded(b []byte) (taken int, err error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))

@@ -107,8 +107,9 @@ func (s *Pool) Clients() []*Client { return s.clients }
 // Opening returns how long the clients took to connect and log in.
 func (s *Pool) Opening() *procstat.Histogram { return s.opening }
 
-// Connect connects clients, at most atOnce at a time. It returns when all are logged in,
-// when a client fails, or when ctx ends.
+// Connect connects clients. The parameter atOnce is the largest number of clients that it
+// connects at a time. It returns when all are logged in, when a client fails, or when ctx
+// ends.
 func (s *Pool) Connect(ctx context.Context, seats []Seat, atOnce int) error {
 	want := s.opened + len(seats)
 	for s.opened < want {
@@ -290,8 +291,8 @@ type Take func(c *Client, h *benchwire.Head, whole []byte) error
 
 // Frame reads one frame from the beginning of b. If the frame is a message or the answer
 // to one, Frame passes it to the function take. If the result is zero, more bytes are
-// needed. The pool fails if take returns an error, if the frame cannot be read, or if the
-// frame sends the client away.
+// needed. The pool fails if the function take returns an error, if the frame cannot be
+// read, or if the frame sends the client away.
 func (s *Pool) Frame(c *Client, b []byte, take Take) (taken int) {
 	body, taken, err := s.split(b)
 	if err == nil && taken > 0 {

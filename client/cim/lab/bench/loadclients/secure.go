@@ -67,8 +67,9 @@ func (s *secure) send(b []byte) {
 	_, _ = s.tls.Write(b) // the write to the type under never fails, and after a TLS alert the connection ends anyway
 }
 
-// open decrypts the arrived bytes b into buf. It passes the bytes that the client has not
-// taken yet to the function use. It returns the error that ends the connection.
+// open decrypts the arrived bytes b into the buffer buf. It passes the bytes that the
+// client has not taken yet to the function use. It returns the error that ends the
+// connection.
 func (s *secure) open(b, buf []byte, use func(b []byte) (taken int)) error {
 	s.in = b
 	if s.proceed != nil {

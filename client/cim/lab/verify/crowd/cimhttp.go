@@ -51,8 +51,8 @@ func (c *CIM) send(ctx context.Context, count int, o order, text string) {
 	c.note(answer)
 }
 
-// call posts to one of CIM's paths and returns the code of the answer. Unless data is
-// nil, the body of the answer is decoded into it.
+// call posts to one of CIM's paths and returns the code of the answer. Unless the
+// parameter data is nil, the body of the answer is decoded into it.
 func (c *CIM) call(ctx context.Context, route, path string, q, data any) (code string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, cimCall)
 	defer cancel()

@@ -76,7 +76,8 @@ type cimVisit struct {
 	read  []byte      // the beginning of a frame whose rest has not come yet
 }
 
-// ping sends the bytes in first and then a ping. It reports whether that worked.
+// ping sends the bytes in the parameter first, and then a ping. It reports whether that
+// worked.
 func (v *cimVisit) ping(first []byte) bool {
 	now := time.Now()
 	if _, err := v.wire.Write(append(first, cimRequest("ping", v.user, cimPing)...)); err != nil {

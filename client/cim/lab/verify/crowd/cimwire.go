@@ -32,8 +32,8 @@ func cimRequest(text string, user int64, cmd uint64) []byte {
 	return protowire.AppendBytes(nil, body)
 }
 
-// cutFrame returns the first frame of the bytes that were read, and the bytes after it.
-// If there is no whole frame, ok is false and rest has all bytes.
+// cutFrame returns the first frame of the bytes that were read, and the bytes after it. If
+// there is no whole frame, the result ok is false, and the result rest has all bytes.
 func cutFrame(read []byte) (frame, rest []byte, ok bool) {
 	frame, n := protowire.ConsumeBytes(read)
 	if n < 0 {

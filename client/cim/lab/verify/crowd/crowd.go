@@ -164,8 +164,8 @@ func (c *Crowd) addDevices(config Config, base client.Config, users []int64) {
 	}
 }
 
-// setPace sets the mean pause between two messages of one sender, so that all senders
-// together send rate messages per second.
+// setPace sets the mean pause between two messages of one sender. The parameter rate is
+// how many messages per second all senders together send then.
 func (c *Crowd) setPace(rate float64) {
 	senders := len(c.talkers) + len(c.cims) + len(c.pages)
 	pace := time.Duration(float64(senders) / rate * float64(time.Second))

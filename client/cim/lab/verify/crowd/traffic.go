@@ -148,7 +148,8 @@ func (o *orders) next() order {
 	return next
 }
 
-// address draws the receiver of next: a group, a peer, or everyone.
+// address draws the receiver of the order next. The receiver is a group, a peer, or
+// everyone.
 func (o *orders) address(next *order, flooding bool) {
 	if !flooding && o.percent(toGroups) {
 		next.group = o.pickGroup(!o.percent(outsiders))

@@ -27,8 +27,8 @@ func carry(ctx context.Context, device io.ReadWriteCloser, l *line) error {
 	return err
 }
 
-// readPackets passes on the packets that it reads, until reading fails. Then it closes
-// packets.
+// readPackets passes on the packets that it reads, until reading fails. Then it closes the
+// channel packets.
 func readPackets(ctx context.Context, device io.Reader, packets chan<- []byte) error {
 	defer close(packets)
 	for buffer := make([]byte, linkMTU); ; {

@@ -110,9 +110,9 @@ type World struct {
 	keys      *RouteKeys // nil: the store has the routes' key
 }
 
-// NewWorld returns the world of a cluster that just started and its users. If there is no
-// ZooKeeper, noZK is the reason. If the run has no network of its own, noNetwork is the
-// reason. The parameters repeaters and keys may be nil.
+// NewWorld returns the world of a cluster that just started and its users. The parameter
+// noZK is the reason why there is no ZooKeeper. The parameter noNetwork is the reason why
+// the run has no network of its own. The parameters repeaters and keys may be nil.
 func NewWorld(cluster *up.Cluster, people *crowd.Crowd, noZK, noNetwork string, repeaters *Repeaters, keys *RouteKeys) *World {
 	w := &World{
 		cluster: cluster, devices: people.Guests(), files: people.Files(), crowded: people.Crowded(),

@@ -74,10 +74,11 @@ const (
 	udp = "17"
 )
 
-// linkRules returns the routing rules that lead traffic into the link. That is the UDP
-// traffic from and to the address in packets, and the TCP traffic from and to the
-// addresses in connections. The rules apply to traffic that this machine sends (iif lo),
-// and not to packets that come out of the link. They come after the rules of gossip-cut.
+// linkRules returns the routing rules that lead traffic into the link. That is UDP traffic
+// from and to the address in the parameter packets. It is also TCP traffic from and to the
+// addresses in the parameter connections. The rules apply to traffic that this machine
+// sends (iif lo), and not to packets that come out of the link. They come after the rules
+// of gossip-cut.
 func linkRules(packets string, connections ...string) (rules [][]string, err error) {
 	add := func(protocol, address string) {
 		_, port, failed := net.SplitHostPort(address)

@@ -27,13 +27,13 @@ func (s Strike) percent(n int, p uint64) bool { return s.Roll>>(8*n)%100 < p }
 // target needs this time to come back.
 const recovery = time.Second
 
-// Plan draws the strikes of a run, in the order of time. All end within duration. The
-// first strike of a fault is due within the first 40 % of duration. For a late fault, it
-// is due within the last 40 %. The first strikes of all faults are placed before any
-// others. If all targets are taken, a first strike is moved to a later or an earlier time,
-// and is shortened if need be. Any other strike takes the next free target, or is left out
-// if there is none. A strike that would hit the last node or route that still runs is left
-// out, too.
+// Plan draws the strikes of a run, in the order of time. All end within the run's
+// duration. The first strike of a fault is due within the first 40 % of this time. For a
+// late fault, it is due within the last 40 %. The first strikes of all faults are placed
+// before any others. If all targets are taken, a first strike is moved to a later or an
+// earlier time, and is shortened if need be. Any other strike takes the next free target,
+// or is left out if there is none. A strike that would hit the last node or route that
+// still runs is left out, too.
 func Plan(seed uint64, duration time.Duration, faults []Fault, targets func(Class) int) []Strike {
 	var firsts, others, plan []Strike
 	for _, f := range faults {

@@ -58,7 +58,8 @@ type Repeaters struct {
 }
 
 // NewRepeaters returns proxies that only forward requests until repeating is turned on. If
-// ca is nil, the proxies and the routes speak plain HTTP. If ca is set, they speak TLS.
+// the parameter ca is nil, the proxies and the routes speak plain HTTP. If it is set, they
+// speak TLS.
 func NewRepeaters(ca *localca.CA) (*Repeaters, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy, transport.MaxIdleConnsPerHost = nil, 256 // all nodes and clients share it

@@ -55,7 +55,7 @@ type RouteKeys struct {
 	written time.Time
 }
 
-// NewRouteKeys makes the file in dir, with one key.
+// NewRouteKeys makes the file in the folder dir, with one key.
 func NewRouteKeys(dir string) (*RouteKeys, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make folder of route keys: %w", err)

@@ -122,8 +122,8 @@ func (w *wounded) release(at spot, err error) {
 	}
 }
 
-// strike breaks something, waits, and heals it. The healing of a device is tried until
-// patient ends.
+// strike breaks something, waits, and heals it. The healing of a device is tried until the
+// context patient ends.
 func strike(traffic, patient context.Context, w *World, s Strike, tell Told) error {
 	life := patient
 	if at := (spot{s.Fault.Hits(), s.Target}); !at.ofDevice() {
@@ -170,9 +170,9 @@ func final(err error) bool {
 	return told && why.Code.Retry() == proto.RetryNever && why.Code != proto.Replaced
 }
 
-// The function during starts the function work. Something is broken while work runs. The
-// returned function heal ends the context of work, waits for work to return, and returns
-// its error. If heal is called again, it returns nil.
+// The function during starts the function work. Something is broken while this function
+// runs. The returned function heal ends the context of work, waits until work returns, and
+// returns its error. If heal is called again, it returns nil.
 func during(ctx context.Context, work func(context.Context) error) (heal func(context.Context) error) {
 	working, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)

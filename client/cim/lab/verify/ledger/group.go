@@ -53,8 +53,8 @@ func (g *group) tenure(user int64) *tenure {
 	return g.tenures[user]
 }
 
-// count returns when the user requested changes of a kind (Join or Leave), and how many
-// entries of that kind were shown.
+// count returns the times at which the user requested changes of a kind (Join or Leave).
+// It also returns how many entries of that kind were shown.
 func (t *tenure) count(change string) (asked []int64, shown int) {
 	for _, a := range t.asks {
 		if a.change == change {
