@@ -78,7 +78,7 @@ func outcome(moving chan move, cause error) (*link, error) {
 }
 
 // ended returns the error with which the connection ended. If a hand-over failed, it
-// removes the code Replaced, which would stop the client. Although the new node's answer
+// removes the code Replaced, which would stop the client. Even if the new node's answer
 // was lost, that node may have opened the session and so displaced this connection. The
 // next login shows whether another connection took over.
 func (l *link) ended(cause error) error {

@@ -52,8 +52,8 @@ type manner struct {
 }
 
 // mannerOf reads the manner of a request from its headers. A caller may lie about how
-// often it was refused. Then it only overtakes refused callers of its own class, and
-// takes nothing from connected users.
+// often it was refused. A caller that lies only overtakes refused callers of its own
+// class, and takes nothing from connected users.
 func mannerOf(r *http.Request) *manner {
 	m := new(manner)
 	if n, err := strconv.Atoi(r.Header.Get(proto.HeaderRefused)); err == nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/cim-go/cim/proto/process"
 )
 
-// runScale is `cim bench scale`. It computes how clusters would behave that are too large
-// for one machine.
+// runScale is `cim bench scale`. It computes how clusters that are too large for one
+// machine would behave.
 func runScale(ctx context.Context, args []string, stderr io.Writer) error {
 	fs := flag.NewFlagSet("cim bench scale", flag.ContinueOnError)
 	fs.SetOutput(stderr)

@@ -41,7 +41,7 @@ func runExport(ctx context.Context, args []string, stderr io.Writer) error {
 	return nil
 }
 
-// export writes one account by its name, or everything if name is empty.
+// export writes the account with the given name, or everything if the name is empty.
 func export(ctx context.Context, cfg migrate.ExportConfig, name string, w io.Writer) (migrate.Result, error) {
 	if name == "" {
 		return migrate.Export(ctx, cfg, w)

@@ -4,7 +4,7 @@ import "time"
 
 const (
 	// interval is the shortest time between two changes of the limit. In this time, a
-	// store that gives 100 answers per second gives ten.
+	// store that gives 100 answers per second gives ten answers.
 	interval = 100 * time.Millisecond
 	// first is the limit at the start. It doubles in each window until the store is late
 	// for the first time, as in TCP's slow start. So it reaches the default maximum after

@@ -6,7 +6,7 @@ import "net/http"
 const ContentLines = "application/x-ndjson"
 
 // Lines is a page of JSON lines. Unless it is the last page, the header Link (RFC 8288)
-// names the next one. The address in this header is relative. So it is also right behind a
+// names the next one. The address in this header is relative. So it stays right behind a
 // proxy that serves the route below a path.
 type Lines struct {
 	Text []byte

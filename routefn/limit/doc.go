@@ -11,7 +11,7 @@
 // [Names] returns all names, and LIMITS.md says what they bound.
 //
 // A rate is a number per s, min, h or d. Its burst is how many may come at once after a
-// pause. If no burst is given, it is ten times the number for a rate per second, and the
-// number itself for any other rate. The value off removes a limit. The limit named inbox
-// has no number, but the value on or off.
+// pause. If no burst is given, a rate per second has a burst of ten times its number. The
+// burst of any other rate is then its number. The value off removes a limit. The limit
+// named inbox has no number, but the value on or off.
 package limit

@@ -95,8 +95,8 @@ func (q *queue) fail(now time.Time) []push {
 	return dropped
 }
 
-// take removes the next request from the queue: pushes for one boot, in their order, of
-// maxRequest bytes at most, and the markers between them.
+// take removes the pushes of the next request from the queue, and the markers between
+// them. The pushes are for one boot, in their order, and have maxRequest bytes at most.
 func (q *queue) take() request {
 	r := request{reconcile: q.reconcile}
 	size, n := 0, 0

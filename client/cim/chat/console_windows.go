@@ -7,7 +7,7 @@ import (
 )
 
 // styled makes the console of a file descriptor obey escape sequences. The returned
-// function restore ends that. By default the console prints them as text.
+// function restore ends that. By default the console prints escape sequences as text.
 func styled(fd int) (restore func(), err error) {
 	console := windows.Handle(fd)
 	var before uint32

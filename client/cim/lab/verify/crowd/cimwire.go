@@ -12,9 +12,9 @@ const (
 	cimPing  = 2
 )
 
-// cimFrame is what CIM's client reads of a frame. This file encodes frames by itself. If
-// it used the project's own code, a mistake there would be on both sides, and nobody would
-// notice it.
+// cimFrame has the fields that CIM's client reads of a frame. This file encodes frames by
+// itself. If it used the project's own code, a mistake there would be on both sides, and
+// nobody would notice it.
 type cimFrame struct {
 	cmd        uint64
 	texts      []string // the text of a live push, or the texts of messages that waited

@@ -15,8 +15,8 @@ const (
 	// twinTime is how long a twin may take to connect.
 	twinTime = 30 * time.Second
 	// outliveTime is how long a twin may still run after the device is back. After that
-	// time the device is started once more. If it was not, a twin without a connection
-	// could connect later and displace the device.
+	// time the device is started once more. Without this start, an unconnected twin could
+	// connect later and displace the device.
 	outliveTime = 10 * time.Second
 )
 
