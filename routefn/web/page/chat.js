@@ -9,7 +9,7 @@ import { Follower, start } from "./order.js";
 
 const ackPause = 5_000; // ms between two acknowledgements
 const confirmPause = 100; // ms between two acknowledgements for which senders wait
-const confirmMax = 100; // the most messages that one of these confirms
+const confirmMax = 100; // the most messages that one acknowledgement confirms
 const longestPause = 15_000; // ms between two tries to reconnect
 const longestFrame = 2 * 65535 + 4096; // bytes; a node closes the connection after a longer frame
 
@@ -33,14 +33,14 @@ export class Chat {
     this.failures = 0;
     this.logs = new Map(); // log -> {follower, failures, timer, at}; at is when to read, in ms
     this.acked = 0; // when positions were last acknowledged
-    this.toConfirm = []; // keys of messages that were shown and whose senders want to know
+    this.toConfirm = []; // keys of shown messages whose senders want a delivery mark
     this.inFlight = new Map(); // the message that is being sent, by conversation
     this.stopped = false;
     this.current = "everyone";
   }
 
   // run keeps the chat connected until stop is called, or until a code forbids to
-  // reconnect. first is the answer to a login that was just made, or nothing.
+  // reconnect. The parameter first is the answer to a login that was just made, or nothing.
   async run(first) {
     for (let answer = first; !this.stopped; answer = null) {
       let code;
@@ -96,7 +96,7 @@ export class Chat {
     });
   }
 
-  // take uses this link from now on, and closes the one before it.
+  // take uses the given link from now on, and closes the link before it.
   take(link, frame) {
     const old = this.link;
     this.link = link;
@@ -125,8 +125,8 @@ export class Chat {
   }
 
   // move connects to the other node that a draining node names. The client reads both
-  // connections until the new one is confirmed. If the new one fails, it stays with the
-  // old one.
+  // connections until the new one is confirmed. If the new connection fails, the client
+  // stays with the old one.
   async move(link, node, ticket, done) {
     link.moved = true;
     const outcome = await this.open(node, ticket);
@@ -134,7 +134,7 @@ export class Chat {
     link.moved = false;
   }
 
-  // learn notes where logs end, and begins to follow those that are new to it.
+  // learn notes where logs end, and begins to follow the logs that are new to the page.
   learn(newest, cursors) {
     for (const end of newest) this.mayLag(end, cursors.find((c) => c.log === end.log));
   }
@@ -157,8 +157,8 @@ export class Chat {
     }
   }
 
-  // follow returns the state of a followed log. For a new one, the first place is the
-  // position in the history, or the cursor if there is none.
+  // follow returns the state of a followed log. A new log is followed from the position in
+  // the history, or from the cursor if the history has none.
   follow(log, cursor, end) {
     let l = this.logs.get(log);
     if (l) return l;

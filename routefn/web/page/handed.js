@@ -11,7 +11,7 @@ export function takeToken(place = location, past = history) {
 }
 
 // mayReplace reports whether a login by a token that was handed over may take the place of the session that this browser has. A link
-// must not turn one user into another one without a question.
+// must not log another user in without a question to the present one.
 export function mayReplace(session, answer, ask) {
   return !session || session.user === answer.user || ask(`This browser is logged in as ${session.name}. Log out, and continue as ${answer.name}?`);
 }

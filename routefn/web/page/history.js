@@ -80,8 +80,8 @@ export class History {
     return undefined;
   }
 
-  // hold makes this tab the one that writes the history. If another one wrote it before,
-  // hold reads what that one wrote, and returns true.
+  // hold makes this tab the one that writes the history. If another tab wrote it before,
+  // hold reads the history of that tab, and returns true.
   hold() {
     if (this.holds()) return false;
     if (!this.write(this.holder, this.tab)) {
@@ -149,8 +149,8 @@ export class History {
     return true;
   }
 
-  // trim removes the oldest messages of a conversation. It keeps a mark of each, to know
-  // it if it comes again.
+  // trim removes the oldest messages of a conversation. It keeps a mark of each message, to
+  // recognise the message if it comes again.
   trim(talk, keep) {
     while (talk.messages.length > keep) {
       const key = keyOf(talk.messages.shift());

@@ -105,8 +105,8 @@ async function refreshOnline() {
   }
 }
 
-// enter logs in with the password or token in the request. before is the session that
-// this browser has, if any.
+// enter logs in with the password or token in the request. The parameter before is the
+// session that this browser has, if any.
 async function enter(request, { create = false, before = null } = {}) {
   $("enter").disabled = $("create").disabled = $("enter-token").disabled = true;
   try {
@@ -116,7 +116,7 @@ async function enter(request, { create = false, before = null } = {}) {
       begin(before);
       return;
     }
-    if (before && before.user !== answer.user) await before.call(api.logout).catch(() => {}); // otherwise the session before ends when it expires
+    if (before && before.user !== answer.user) await before.call(api.logout).catch(() => {}); // if that fails, the earlier session ends when it expires
     begin(Session.of(answer, store), answer);
   } catch (err) {
     if (before) {

@@ -30,8 +30,8 @@ export class Follower {
   #before = 0; // value of heard when the page was requested
   #points = []; // places from which to resume, the next one first
 
-  // known is the list of known places, the newest first. If the list is empty, the
-  // follower begins before the oldest entry.
+  // The parameter known is the list of known places, the newest first. If the list is
+  // empty, the follower begins before the oldest entry.
   constructor(log, known = []) {
     this.#last = this.#end = beginning(log);
     for (const at of [...known].reverse()) {
@@ -123,8 +123,8 @@ export class Follower {
   }
 
   // diverged takes the answer that the log does not have the place that ask returned.
-  // known is the list of known places, the newest first. diverged returns whether there
-  // is another place behind which to read.
+  // The parameter known is the list of known places, the newest first. diverged returns
+  // whether there is another place behind which to read.
   diverged(known) {
     this.failed();
     this.#points = this.#points.length ? this.#points.slice(1) : resumePoints(this.#behind, known);

@@ -1,6 +1,6 @@
 // The session of this browser, and its two tokens. The access token is good for minutes,
 // and only this tab has it. All tabs share the refresh token; each use replaces it. So
-// the storage has the latest one, and one tab at a time uses it. Where the browser has no
+// the storage has the latest refresh token, and one tab at a time uses it. Where the browser has no
 // locks, as on plain HTTP, two tabs may use the same one at once: then both get the same
 // successor.
 
@@ -41,8 +41,8 @@ export class Session {
     this.own = !this.left && this.store.remember(kept) ? undefined : kept;
   }
 
-  // read returns what the storage has of this session, or nothing if another session took
-  // its place.
+  // read returns this session's data in the storage, or nothing if another session took
+  // the place of this one.
   read() {
     if (this.own) return this.own;
     const kept = this.store.session().session;

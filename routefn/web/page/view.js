@@ -87,7 +87,7 @@ function messageItem(m, own, note) {
 }
 
 let shown = null; // the conversation on the screen
-let first = "", count = 0; // its first message, and how many are on the screen; only new ones are added, so that a screen reader reads each once
+let first = "", count = 0; // the conversation's first message on the screen, and how many are there; only new messages are added, so that a screen reader reads each once
 
 // showMessages shows the messages of a conversation. If the screen was at the end, it
 // stays at the end.

@@ -1,5 +1,5 @@
-// This module gives the page's modules in Node what they need of a browser: a
-// WebSocket whose connection can be hurt, fetch, and a localStorage in a folder.
+// This module gives the page's modules in Node.js the parts of a browser that they use.
+// These are fetch, a localStorage in a folder, and a WebSocket that faults can hit.
 
 import { createHash, randomBytes, webcrypto } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -113,7 +113,7 @@ class Socket {
     return true;
   }
 
-  // read takes one frame off what came, and reports whether there was one.
+  // read takes one frame from the bytes that arrived, and reports whether there was one.
   read() {
     const { rest } = this;
     if (rest.length < 2) return false;

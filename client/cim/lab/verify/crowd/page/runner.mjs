@@ -1,10 +1,10 @@
 // One tab of the page, without a document: node runner.mjs '{"route","name","password","device","storage"}'
 //
 // It uses the page's modules as main.js does. On stdout it writes what it shows and
-// what it is told, each a record of the ledger in a line. On stdin it takes commands,
-// each a line: {"say": text, "to": conversation, "id": ...}, {"do": "cut", "tear",
+// the answers that it gets, each as a record of the ledger in a line. On stdin it takes
+// commands, each in a line: {"say": text, "to": conversation, "id": ...}, {"do": "cut", "tear",
 // "mute", "slow", "fast" or "quit"}. It may be ended between any two turns of the event
-// loop, like a tab that crashes. What it showed by then is in the storage and on stdout.
+// loop, like a tab that crashes. All that it has shown is in the storage and on stdout.
 
 import { createInterface } from "node:readline";
 import { install, network } from "./browser.mjs";
