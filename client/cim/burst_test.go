@@ -22,16 +22,16 @@ import (
 	"github.com/cim-go/cim/proto/wait"
 )
 
-// A burst has twenty times the requests that the system can serve one by one. Requests that
-// come together share calls of the store, so it has more than twice of what the system can
-// serve. The surplus is refused, memory stays flat, no accepted message is lost,
-// and soon afterwards everything is as before. CIM_TEST_LONG makes the burst last ten seconds.
+// A burst has twenty times the messages that the system can store one by one, and more than
+// twice those that it can store together. The surplus is refused, memory stays flat, no
+// accepted message is lost, and soon afterwards everything is as before. CIM_TEST_LONG makes
+// the burst last ten seconds.
 //
-// The store stands behind a gate that lets a fixed number of requests per second
-// through. So the capacity is the same on every machine.
+// The store stands behind a gate that lets a fixed number of bytes per second through. So
+// the capacity is the same on every machine, and messages that share a call share no bytes.
 func TestBurstBeyondTheSustainable(t *testing.T) {
-	const sustainable = 100 // messages per second, if each takes its own two requests to the store
-	gate := newGate(t, realRedis(t), 2*sustainable)
+	const sustainable = 100 // messages per second, one by one
+	gate := newGate(t, realRedis(t), sustainable*messageBytes)
 	s := newSystem(t, plan{nodes: 1, store: gate.url})
 	source := newSource(t, s, 20)
 	span := 2 * time.Second
@@ -76,11 +76,15 @@ func TestBurstBeyondTheSustainable(t *testing.T) {
 
 func mib(n uint64) float64 { return float64(n) / (1 << 20) }
 
-// gate is a way to a store that lets so many packets through a second, in the
-// order in which they came: a request is one.
+// messageBytes is about how many bytes the requests to the store have for a message that is
+// stored alone.
+const messageBytes = 1000
+
+// gate is a way to a store that lets so many bytes per second through, in the order in
+// which they came.
 type gate struct {
-	url   string
-	every time.Duration
+	url     string
+	perByte time.Duration
 
 	mu   sync.Mutex
 	free time.Time // when the next one may go
@@ -89,7 +93,7 @@ type gate struct {
 func newGate(t *testing.T, url string, perSecond int) *gate {
 	t.Helper()
 	ln := listen(t)
-	g := &gate{url: "redis://" + ln.Addr().String(), every: time.Second / time.Duration(perSecond)}
+	g := &gate{url: "redis://" + ln.Addr().String(), perByte: time.Second / time.Duration(perSecond)}
 	var conns sync.WaitGroup
 	conns.Go(func() {
 		for {
@@ -124,22 +128,22 @@ func (g *gate) serve(conn net.Conn, store string) {
 		if err != nil {
 			return
 		}
-		time.Sleep(time.Until(g.turn()))
+		time.Sleep(time.Until(g.turn(n)))
 		if _, err := server.Write(buf[:n]); err != nil {
 			return
 		}
 	}
 }
 
-// turn returns when the next packet may go.
-func (g *gate) turn() time.Time {
+// turn returns when the next n bytes may go.
+func (g *gate) turn(n int) time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	at := time.Now()
 	if g.free.After(at) {
 		at = g.free
 	}
-	g.free = at.Add(g.every)
+	g.free = at.Add(time.Duration(n) * g.perByte)
 	return at
 }
 

@@ -18,11 +18,11 @@ local now = clock()
 local value = ARGV[2] .. digits(now + tonumber(ARGV[3]))
 local answers, at = {}, 4
 for i = 1, #KEYS, 3 do
-  local hash, count = KEYS[i + 1], tonumber(ARGV[at + 1])
+  local count = tonumber(ARGV[at + 1])
   local first, last = at + 2, at + 1 + count
-  local head = redis.call('HMGET', hash, 'epoch', 'base', unpack(ARGV, first, math.min(last, first + most - 1)))
+  local head = redis.call('HMGET', KEYS[i + 1], 'epoch', 'base', unpack(ARGV, first, math.min(last, first + most - 1)))
   for from = first + most, last, most do
-    for _, text in ipairs(redis.call('HMGET', hash, unpack(ARGV, from, math.min(last, from + most - 1)))) do
+    for _, text in ipairs(redis.call('HMGET', KEYS[i + 1], unpack(ARGV, from, math.min(last, from + most - 1)))) do
       head[#head + 1] = text
     end
   end
@@ -33,7 +33,7 @@ for i = 1, #KEYS, 3 do
   local length = member and head[1] and redis.call('LLEN', KEYS[i]) or 0
   if length > 0 then
     redis.call('HSET', KEYS[i + 2], '', '', ARGV[1], value)
-    if ARGV[at] == '1' then redis.call('HSET', hash, 'joined', digits(now)) end -- newcomers may begin behind the end in the answer
+    if ARGV[at] == '1' then redis.call('HSET', KEYS[i + 1], 'joined', digits(now)) end -- newcomers may begin behind the end in the answer
     local n = #head
     head[n + 1], head[n + 2] = length, keyOf(redis.call('LINDEX', KEYS[i], -1))
   end

@@ -12,7 +12,7 @@ import (
 var (
 	scriptCall = regexp.MustCompile(`redis\.p?call\(\s*(?:'(\w+)'|ARGV\[at\])\s*(?:,\s*([^,)]+))?`)
 	anyCall    = regexp.MustCompile(`redis\.p?call`)
-	givenKey   = regexp.MustCompile(`^KEYS\[([1-5]|i|#KEYS)\]$`)
+	givenKey   = regexp.MustCompile(`^KEYS\[([1-5]|i|i \+ [12]|#KEYS)\]$`)
 	function   = regexp.MustCompile(`(?m)^local function (\w+)\((\w+)[^)]*\)`)
 )
 
