@@ -53,7 +53,7 @@ func (s *Store) Charge(ctx context.Context, budget Budget, cost int) error {
 		}
 	}
 	p.Charge(budget, min(cost, pass.MostCost), rate, func(o *op.Op) {
-		if cost == 1 { // a request that costs more may be refused while pulls are not
+		if cost == 1 { // a request with a higher cost may be refused while pulls are allowed
 			s.noteRefused(p.User, o)
 		}
 	})

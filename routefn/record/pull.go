@@ -20,11 +20,12 @@ const readsAgain = 3
 // texts of 64 KiB would be too much for a phone and for Redis.
 const pullBytes = 1 << 20
 
-// Pull returns at most limit entries, which follow the position after. They come from the
-// user's inbox, or from the log of the group after.Log. If limit is not between 1 and
-// proto.MaxPull, it counts as proto.MaxPull. If after.Number is zero, or the position was
-// trimmed, the answer begins with the oldest entry. An answer with fewer entries than
-// limit need not reach the log's end. The end is reached if Through is Newest.
+// Pull returns entries of a log that follow a position, the parameter after. The log is
+// the user's inbox, or the log of the group after.Log. Pull returns at most as many
+// entries as limit says. A limit that is not between 1 and proto.MaxPull counts as
+// proto.MaxPull. If after.Number is zero, or the position was trimmed, the answer begins
+// with the oldest entry. The answer may have fewer entries than limit, and still end
+// before the log's end. It reaches the end if Through is Newest.
 //
 // Of a group's log, users may read the entries from their joining to their leaving.
 // Earlier entries are left out as if they were trimmed. Later entries are left out,
@@ -202,8 +203,8 @@ func tail(o *op.Op, l logref.Ref, field string) {
 // tailFields is how many fields of the hash an op of tail reads.
 const tailFields = 7
 
-// endOf returns the position of the newest entry from o, the answer to tail. Its
-// number is zero if there is no log.
+// endOf returns the position of the newest entry. The parameter o is an answered op of
+// tail. The number of the position is zero if there is no log.
 func endOf(l logref.Ref, o *op.Op) proto.Position {
 	head, _ := o.Reply[0].([]any)
 	length := op.Integer(o.Reply[1])

@@ -12,11 +12,12 @@ import (
 	"github.com/cim-go/cim/routefn/record/pass"
 )
 
-// A budget is one number in its owner's hash: the time at which the budget is full
-// again. It is in us since 1970 by the store's clock. GCRA calls it the theoretical
-// arrival time. If that time lies in the past, it counts as now. A message that is
-// stored moves it ahead by Rate.Every. A message that would move it further ahead of
-// now than Rate.Full is refused.
+// A budget is one number in its owner's hash: the time at which the budget is full again.
+// It is in us since 1970 by the store's clock. The algorithm is GCRA, the generic cell
+// rate algorithm, which calls this time the theoretical arrival time. If the time lies in
+// the past, it counts as now. A message that is stored moves the time ahead by
+// Rate.Every. A message is refused if it would move the time further ahead of now than
+// Rate.Full.
 //
 // The scripts compute exactly that. A private message is stored without a script, because
 // a script would cost several times as much. For such a message, a route adds its cost to
@@ -34,8 +35,8 @@ import (
 
 const (
 	// mostOwed is how many messages of a sender a route adds to the budget together, while
-	// more than half of the budget is left. To add each one takes the store some 12 % of
-	// what the message takes: BenchmarkAppendPrivate.
+	// more than half of the budget is left. If a route added each message by itself, that
+	// would take the store some 12 % of the time for the message: BenchmarkAppendPrivate.
 	mostOwed = 16
 	// If a sender's budget has at least closeBy messages left, the route decides alone.
 	// Other routes take fewer than that between two answers.

@@ -109,8 +109,9 @@ func (s *Store) tellBehind(ctx context.Context, list []Difference) ([]Difference
 	return told, nil
 }
 
-// differenceOf compares the connection h with o, the answer to tail. The connection is at
-// the given node, whose present start has the number boot.
+// differenceOf compares the connection h with the store. The parameter o is an answered
+// op of tail. The connection is at the given node. The parameter boot is the number of
+// the node's present start.
 func differenceOf(h Held, o *op.Op, node string, boot uint64) Difference {
 	head, _ := o.Reply[0].([]any)
 	if len(head) != tailFields {

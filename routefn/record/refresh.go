@@ -13,8 +13,8 @@ import (
 )
 
 // If a refresh token is used again within RefreshGrace of its first use, it gets the same
-// successor. Two tabs may use it at once, or a network may repeat a request. No client
-// waits longer for an answer than this.
+// successor. Two tabs may use one token at once, or a network may repeat a request. No
+// client waits for an answer for longer than RefreshGrace.
 const RefreshGrace = 10 * time.Second
 
 // RefreshPass has the values of a refresh token. The store checks them.
@@ -31,17 +31,17 @@ type RefreshPass struct {
 type Refreshed struct {
 	Time       int64 // ms since 1970, by the store's clock
 	Generation int64 // generation of the successor
-	Used       int64 // when the token was first used; zero: longer ago than RefreshGrace, so it needs another successor
+	Used       int64 // when the token was first used; zero: longer ago than RefreshGrace, so the token needs another successor
 }
 
 // Refresh uses a refresh token and returns what its successor needs.
 //
 // Each use of a token of the current generation makes the next generation the current
-// one. The token that was used last may be used again until its successor is used,
-// because the answer may have been lost. Within RefreshGrace it gets the same successor,
-// and later another one. Successors of one token differ by their ids. After one of them
-// was used, the others are no longer valid. For any other token of an earlier generation,
-// the error is ErrReplayed, with one exception. Within RefreshGrace of the last use, the
+// one. The answer to a use may be lost. So the token that was used last may be used
+// again, until its successor is used. Within RefreshGrace it gets the same successor, and
+// later another one. Successors of one token differ by their ids. After one of them was
+// used, the others are no longer valid. For any other token of an earlier generation, the
+// error is ErrReplayed. There is one exception. Within RefreshGrace of the last use, the
 // predecessor of the token that was used last gets ErrUnavailable. A refusal changes
 // nothing. A token of a generation above the current one is valid, because a failover
 // must have lost the uses in between.

@@ -97,9 +97,9 @@ func (s *Store) claimsOf(drafts []*draft, now int64, note bool, chosen func(*dra
 // ErrForgotten if its first try was so long ago that its id may be forgotten. Drafts that
 // are marked Again are searched for anyway, and their claims do not wait for replicas.
 //
-// If the claim of a draft's id is the first one, the message is in no log, and is stored
-// without a search, unless it is marked Again. Otherwise it may be in its logs, and is
-// searched for when it is appended.
+// If the claim of a draft's id is the first one, the message is in no log. Then it is
+// stored without a search, except if it is marked Again. If the claim is not the first
+// one, the message may be in its logs, and is searched for when it is appended.
 //
 // If it is not known whether a sender's ids are claimed, all drafts of that sender get
 // ErrUnavailable, because none may overtake another.
@@ -266,8 +266,8 @@ func (s *Store) noted(ctx context.Context, claims []*claim, now int64) {
 // keepClaims corrects the claims of drafts that were settled. If a draft was refused for
 // good, or for a rate, its id stands for nothing and is released. If the release fails,
 // the id expires. For any other draft, the claim must have the time of the entry, so that
-// a search finds the entry. The function errOf returns the error of the draft with the
-// index i.
+// a search finds the entry. The parameter errOf is a function that returns the error of
+// the draft with the index i.
 func (s *Store) keepClaims(ctx context.Context, drafts []*draft, errOf func(i int) error) {
 	var ops []*op.Op
 	for i, d := range drafts {

@@ -157,7 +157,7 @@ func (s *Store) judge(ctx context.Context, changes []Change) []verdict {
 }
 
 // allowed reports whether a caller may request the change for a user. The parameter by is
-// the role of the caller, and of is the role of the user.
+// the role of the caller. The parameter of is the role of the user.
 func (c Change) allowed(by, of role.Group) bool {
 	if c.Leave {
 		return by.MayRemove(of)
@@ -175,7 +175,7 @@ func (s *Store) RoleIn(ctx context.Context, user, group int64) (role.Group, erro
 	return roles[0], nil
 }
 
-// RolesIn returns what RoleIn returns, for each of some users.
+// RolesIn does what RoleIn does, for several users.
 func (s *Store) RolesIn(ctx context.Context, group int64, users ...int64) ([]role.Group, error) {
 	o := readStanding(logref.Ref{Group: group}, users...)
 	s.Run(ctx, "groups", o)
@@ -210,10 +210,10 @@ func (s *Store) readRoles(ctx context.Context, l logref.Ref, owner int64, m *Mem
 	return nil
 }
 
-// GiveRole gives a member of a group a role, at the request of the user by. The role
-// role.Owner hands the group over: by is an admin after that. A repetition is harmless. The
-// error is ErrNoGroup, ErrNotMember, ErrNotCreator, ErrTooManyOfficers, ErrInvalid,
-// ErrUnavailable or ErrUnknown.
+// GiveRole gives a member of a group a role. The parameter by is the user who requests
+// that. The role role.Owner hands the group over, and makes that user an admin. A
+// repetition is harmless. The error is ErrNoGroup, ErrNotMember, ErrNotCreator,
+// ErrTooManyOfficers, ErrInvalid, ErrUnavailable or ErrUnknown.
 func (s *Store) GiveRole(ctx context.Context, by, group, user int64, next role.Group) error {
 	err := fmt.Errorf("%w: group %d", ErrInvalid, group)
 	if group > proto.Everyone && user > 0 && by > 0 {

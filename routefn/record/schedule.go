@@ -10,14 +10,14 @@ import (
 	"github.com/cim-go/cim/routefn/record/delayed"
 )
 
-// Schedule stores a message that is to be sent when it is due. That is at the time m.At,
-// or m.After from now, by the store's clock. If the sender has scheduled a message with
-// the same id, Schedule stores nothing and returns the state of that message. That state
-// is known until a day after the message has ended. If the id stands for a message with
-// other content, the error is ErrIDReused (see claim).
+// Schedule stores a message that is to be sent when it is due. It is due at the time
+// m.At, or m.After from now, by the store's clock. If the sender has scheduled a message
+// with the same id, Schedule stores nothing and returns the state of that message. The
+// store knows this state until a day after the message has ended. If the id stands for a
+// message with other content, the error is ErrIDReused (see claim).
 //
-// Like an appended message, a delayed message is accepted when Config.Replicas have it.
-// So is a cancellation.
+// A delayed message is accepted when as many replicas as Config.Replicas says have it,
+// like an appended one. So is a cancellation.
 //
 // Messages of one user that are due in the same millisecond are fired in the order in
 // which they were scheduled.

@@ -6,12 +6,12 @@ import (
 	"github.com/cim-go/cim/proto"
 )
 
-// Scheduled returns a page of a user's delayed messages that were not sent yet, limit
-// at most, in the order in which they are due. The page begins behind the message that
-// after names, or with the first message if after is zero. The result next names the
-// last message of the page, or is zero if no more follow. Scheduled leaves out a
-// message that ends during the call. If the message that after names has ended
-// meanwhile, messages that are due in the same millisecond may come again.
+// Scheduled returns a page of a user's delayed messages that were not sent yet, in the
+// order in which they are due. The parameter limit is the most messages of a page. The
+// page begins behind the message that the parameter after names, or at the first message
+// if that is zero. The result next names the last message of the page, or is zero if no
+// more follow. A message that ends during the call is left out. If the message that after
+// names has ended, messages that are due in the same millisecond may come again.
 func (s *Store) Scheduled(ctx context.Context, user int64, after ScheduledAt, limit int) (list []Delayed, next ScheduledAt, err error) {
 	kept, next, err := s.later.Pending(ctx, user, after, limit)
 	for _, m := range kept {

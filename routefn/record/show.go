@@ -67,7 +67,7 @@ func (s *Store) show(ctx context.Context, list []showing) []error {
 }
 
 // stands returns the op that searches for those entries which replicas may not have. The
-// parameter had is the last position that they are known to have.
+// parameter had is the last position that replicas are known to have.
 func (sh showing) stands(had proto.Position) *op.Op {
 	entries := sh.entries
 	entries = entries[1+slices.IndexFunc(entries, func(e *proto.Stored) bool { return e.At.Position() == had }):]
@@ -97,8 +97,8 @@ type telling struct {
 
 // tell does what show does, for ends of logs. If replicas are away, it replaces an end by
 // the last position that they are known to have, and sets no error. If no such position
-// is known, it sets the error. Readers get the entries behind that position by a push
-// when replicas have them, or by the next reconciliation.
+// is known, it sets the error. When replicas have the entries behind that position,
+// readers get these entries by a push, or by the next reconciliation.
 func (s *Store) tell(ctx context.Context, list []telling) {
 	shown := make([]showing, len(list))
 	for i, t := range list {
@@ -128,8 +128,8 @@ func (u unshown) Is(target error) bool {
 }
 
 // upTo removes those entries which replicas may not have. The parameter had is the last
-// position that they are known to have, and after is the reader's position. upTo returns
-// false if the rest is not a valid answer for that reader.
+// position that replicas are known to have. The parameter after is the reader's position.
+// upTo returns false if the rest is not a valid answer for that reader.
 func (p *Pulled) upTo(had, after proto.Position) bool {
 	if had.Epoch != p.Epoch || had.Number >= p.Newest.Number {
 		return false

@@ -46,10 +46,10 @@ type Store struct {
 	log       *slog.Logger
 	unfetched unfetched
 
-	// inboxes has the users whose inboxes are known to exist, and what the last answers
-	// said about these. If the receiver is among them, both copies of a message may be
-	// sent in one round trip. If the store has lost the inbox since, the sender's copy
-	// may be stored before the receiver's. Nothing worse happens.
+	// inboxes has the users whose inboxes are known to exist, and the contents of the last
+	// answers about these inboxes. If the receiver is among the users, both copies of a
+	// message may be sent in one round trip. If the store has lost the inbox since, the
+	// sender's copy may be stored before the receiver's. Nothing worse happens.
 	inboxes recent.Cache[int64, occupancy]
 	// refused has pairs of a sender and a user whose inbox refused the sender's message.
 	// For such a pair, the sender's own copy of a message is stored after the receiver's
@@ -66,8 +66,8 @@ type Store struct {
 	// starts has the positions at which users begin in everyone's log. These never change
 	// (start.go).
 	starts recent.Cache[int64, proto.Position]
-	// replicated has, for each log, the position up to which Config.Replicas are known to
-	// have it.
+	// replicated has a position for each log. As many replicas as Config.Replicas says are
+	// known to have the log up to there.
 	replicated recent.Cache[logref.Ref, proto.Position]
 }
 

@@ -47,9 +47,9 @@ func (s *Store) sweepLater(ctx context.Context, logs []logref.Ref, errs []error,
 	}
 }
 
-// endEmpty schedules a sweep for each group whose last member has just left, according
-// to ops, the answers of change.lua. If that fails, the group's regular sweep deletes
-// the group later.
+// endEmpty schedules a sweep for each group whose last member has just left. The
+// parameter ops has the answered ops of change.lua, which show that. If the scheduling
+// fails, the group's regular sweep deletes the group later.
 func (s *Store) endEmpty(ctx context.Context, answers []Changed, ops []*op.Op) {
 	var jobs []queue.Job
 	for i, a := range answers {

@@ -94,7 +94,7 @@ type Opening struct {
 type Opened struct {
 	Err       error
 	Number    int64
-	Displaced *Session         // the session that was live before; with an error, it still is; nil: there was none, or it was this one
+	Displaced *Session         // the session that was live before, and still is if there is an error; nil: there was none, or it was this one
 	Newest    proto.Position   // end of the user's inbox
 	Cursors   []proto.Position // the positions up to which this device has acknowledged, one per log
 	Groups    []int64          // groups in the user's list; the groups themselves decide whether the user is a member, see EnterNode
@@ -116,13 +116,13 @@ type Closing struct {
 type Acking struct {
 	User    int64
 	Device  string
-	Number  int64 // number of the session; if it is closed, nothing moves, unless Ended is set
+	Number  int64 // number of the session; if it is closed, cursors move only with Ended
 	Cursors []proto.Position
 	Ended   bool // the connection has ended, and Cursors is all that the device had read; its number may be closed
 
 	// Received has positions beyond Cursors that the TCP of the device has acknowledged.
-	// The store keeps them for the live session only, until it is closed or an Acking of
-	// it has Ended set.
+	// The store keeps them for the live session only. It removes them when that session is
+	// closed, or when an Acking of that session has Ended set.
 	Received []proto.Position
 
 	// Left is for a client that ended its sending before its connection was reset. It has
@@ -274,7 +274,7 @@ type Difference struct {
 
 	Ended     bool // with DISPLACED: the device was logged out, or its session was ended
 	Forgotten bool // with DISPLACED: the device was forgotten, because the user has too many other devices
-	Passed    bool // with DISPLACED: a later session is live; it did not displace this one, because a failover had lost this one
+	Passed    bool // with DISPLACED: a later session is live; it did not displace this one, which a failover had lost
 }
 
 // Retention bounds a log. The newest entry always stays. If it is too old, it stays

@@ -8,9 +8,9 @@ import (
 
 // unite looks once more at messages that a first try has stored and that may stand twice.
 // Another route may have stored a repetition of such a message earlier. That route has
-// claimed the id first, or has set the field redone of the log's hash. redone is the time
-// of the first claim of an id whose message a repetition has appended. In each log the
-// earlier entry counts. The later one keeps its place and loses its text.
+// claimed the id first, or has set the field redone of the log's hash. That field has the
+// time of the first claim of an id whose message a repetition has appended. In each log
+// the earlier entry counts. The later one keeps its place and loses its text.
 func (s *Store) unite(ctx context.Context, batches []*batch) {
 	var ops []*op.Op
 	var of []*batch

@@ -40,9 +40,9 @@ func Read(key string, steps ...[]any) *Op { return &Op{Key: key, Steps: steps} }
 func Write(key string, steps ...[]any) *Op { return &Op{Key: key, Steps: steps, Write: true} }
 
 // Reuse prepares the op of a transaction to be sent once more, after the caller has
-// changed its steps in place. The op must have been answered. The parameter key chooses its
-// server. The op keeps the memory of its commands, so that the caller need not allocate new
-// ones.
+// changed its steps in place. The op must have been answered. The parameter key chooses
+// the server. The op keeps the memory of its commands, so that the caller need not
+// allocate new ones.
 func (o *Op) Reuse(key string) { *o = Op{Key: key, Write: o.Write, Steps: o.Steps, cmds: o.cmds} }
 
 // These commands go with every transaction and with many pipelines, so they are made
@@ -76,7 +76,7 @@ func (o *Op) enqueue(ctx context.Context, p *pipeline) {
 			p.queue(ctx, step)
 		}
 		p.add(ctx, execute)
-		o.cmds = slices.Clone(p.cmds[begin:]) // Reuse may keep them for long, but not those of other ops
+		o.cmds = slices.Clone(p.cmds[begin:]) // Reuse may keep these commands for long, and must not keep those of other ops
 		return
 	}
 	o.cmds = p.cmds[begin:]
@@ -133,7 +133,7 @@ func (o *Op) take() {
 }
 
 // firstError returns the reason why a transaction was aborted: the error of the command
-// that could not be queued. If there is none, it returns abort.
+// that could not be queued. If no command has an error, it returns the parameter abort.
 func (o *Op) firstError(abort error) error {
 	for _, cmd := range o.cmds {
 		if err := cmd.Err(); err != nil {
@@ -144,10 +144,10 @@ func (o *Op) firstError(abort error) error {
 }
 
 // mayRepeat reports whether the op should be sent in another round, and prepares it for
-// that. It is repeated in three cases. The server did not execute the op, and its answer
-// shows how to repeat it. The connection was dead before the op was sent. The op only
-// reads, and its connection died. If wait is true, the caller must pause before the next
-// round.
+// that. The op is repeated in three cases. In the first, the server did not execute the
+// op, and its answer shows how to repeat it. In the second, the connection was dead
+// before the op was sent. In the third, the op only reads, and its connection died. If
+// the result wait is true, the caller must pause before the next round.
 func (o *Op) mayRepeat(ctx context.Context, t servers.Topology) (repeat, wait bool) {
 	if o.Err == nil || errors.Is(o.Err, errSlow) {
 		return false, false

@@ -27,9 +27,9 @@ const (
 // writer per master. It sends one batch at a time, in one pipeline on one connection,
 // with one WAIT at its end. Calls that arrive meanwhile form the next batch.
 //
-// The reason for one batch at a time is that WAIT blocks its connection. If each call
-// had a WAIT of its own, they would hold all connections of the pool while a replica is
-// slow. Then logins and pulls would find none.
+// The reason for one batch at a time is that WAIT blocks its connection. If each call had
+// a WAIT of its own, the calls would hold all connections of the pool while a replica is
+// slow. Logins and pulls would then find no connection.
 //
 // A writer has one goroutine. The writer and its goroutine exist only while there is
 // work. A batch belongs to many calls, so no context ends it. It ends by the timeouts of

@@ -34,10 +34,10 @@ var needed = [][]any{
 }
 
 // checkRights checks that the store's user may use all commands of needed, and that the
-// server knows them. If not, the error names the other commands. A server checks a
-// command when it queues it for a transaction. So checkRights queues all commands and
-// then discards the transaction, and nothing is executed. It makes a connection for that
-// and closes it, so that no connection stays in a transaction.
+// server knows them. If not, the error names the commands that fail one of these checks.
+// A server checks a command when it queues it for a transaction. So checkRights queues
+// all commands and then discards the transaction, and nothing is executed. It makes a
+// connection for that and closes it, so that no connection stays in a transaction.
 func (d *DB) checkRights(ctx context.Context, c *redis.Client) error {
 	options := *c.Options()
 	options.PoolSize, options.MinIdleConns = 1, 0

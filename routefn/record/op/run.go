@@ -12,10 +12,10 @@ func (d *DB) Run(ctx context.Context, name string, ops ...*Op) {
 }
 
 // Accept does what Run does, for writes that are acknowledged to a sender. An op succeeds
-// only when Config.Replicas have the op, and everything that its server had executed
-// before it. Each op must write something, even if it finds its work done already. The
-// reason is that WAIT answers for the last write of its connection, and means nothing if
-// there was no write.
+// only when as many replicas as Config.Replicas says have it. These replicas then also
+// have everything that the server had executed before the op. Each op must write
+// something, even if it finds its work done already. WAIT answers for the last write of
+// its connection, so without a write the answer would mean nothing.
 func (d *DB) Accept(ctx context.Context, name string, ops ...*Op) {
 	by := d.exec
 	if d.writers != nil {
@@ -26,10 +26,10 @@ func (d *DB) Accept(ctx context.Context, name string, ops ...*Op) {
 
 // Guard decides whether the operations of a context may be sent (see WithGuard).
 type Guard interface {
-	// Judge returns nil if they may be sent, and otherwise the error that all of them
-	// get. It is called before each call of Run or Accept. If Judge needs an answer of
-	// the store, it calls the function run once, with an op that counts as one that only
-	// reads. That function returns when the op is answered.
+	// Judge returns nil if the operations may be sent. If not, it returns the error that
+	// all of them get. Run and Accept call it first. If Judge needs an answer of the store,
+	// it calls the function run once, with an op that counts as one that only reads. That
+	// function returns when the op is answered.
 	Judge(run func(*Op)) error
 }
 

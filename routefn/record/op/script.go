@@ -43,8 +43,9 @@ func (l Library) file(name string) []byte {
 	panic("no script is named " + name)
 }
 
-// command returns the command that runs the script. It names the script by its hash. If
-// full is set, it has the source instead, which the server then remembers.
+// command returns the command that runs the script. The command names the script by its
+// hash. If the parameter full is set, the command has the source instead, and the server
+// remembers the source.
 func (s *Script) command(full bool, keys []string, args []any) []any {
 	cmd := make([]any, 0, 3+len(keys)+len(args))
 	if full {

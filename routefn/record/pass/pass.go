@@ -114,9 +114,9 @@ func (p *Pass) script(taken []charge) *op.Op {
 	return o
 }
 
-// Read returns an op that reads the user's budget of messages, and what decides whether
-// the pass is void. It costs the store a third of what the script costs. If there is no
-// pass, it reads the budget alone.
+// Read returns an op that reads the user's budget of messages, and the fields by which
+// Verdict judges the pass. The op costs the store a third of the cost of the script. If
+// there is no pass, the op reads the budget alone.
 func (p *Pass) Read(user int64) *op.Op {
 	hash := logref.Ref{User: user}.Hash()
 	if p == nil {
@@ -156,8 +156,8 @@ func (p *Pass) Verdict(o *op.Op, now int64) error {
 	return nil
 }
 
-// RefusalOf returns ErrVoid if the op's script answered that the pass is void. It returns
-// ErrLimited if a budget has too little, and otherwise nil.
+// RefusalOf returns ErrVoid if the op's script answered that the pass is void, ErrLimited
+// if a budget has too little, or nil.
 func RefusalOf(o *op.Op) error {
 	if o.Err != nil {
 		return nil
@@ -206,8 +206,9 @@ func Take(ctx context.Context) (context.Context, *Pass) {
 	return op.WithGuard(ctx, nil), &p.Pass
 }
 
-// Charge makes the check of the pass also take as many units as cost says from a budget. The
-// function refused gets the answered op. If the pass was checked before, nothing is taken.
+// Charge makes the check of the pass also take as many units as cost says from a budget.
+// The parameter refused is a function that gets the answered op. If the pass was checked
+// before, nothing is taken.
 func (p *Shared) Charge(b Budget, cost int, rate limit.Rate, refused func(*op.Op)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -216,7 +217,7 @@ func (p *Shared) Charge(b Budget, cost int, rate limit.Rate, refused func(*op.Op
 
 // Judge returns the verdict on the pass, nil or ErrVoid. If the pass was not checked
 // before, Judge calls the function run to send the op that checks it. If the store does
-// not answer, Judge returns its error, and the next call checks the pass.
+// not answer, Judge returns the error of the op, and the next call checks the pass.
 func (p *Shared) Judge(run func(*op.Op)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

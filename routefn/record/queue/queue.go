@@ -77,8 +77,8 @@ type Shard int
 // shard are done in order.
 func ShardOf(number int64) Shard { return Shard(number % shards) }
 
-// Key returns a key of the shard. The parameter name is its last part. All keys of a
-// shard are in one slot.
+// Key returns a key of the shard. The parameter name is the last part of the key. All
+// keys of a shard are in one slot.
 func (r Shard) Key(name string) string { return "cim:{d" + strconv.Itoa(int(r)) + "}:" + name }
 
 // lookAgain is the longest time until the next call of Due if a shard did not answer.
@@ -93,8 +93,8 @@ type Job struct {
 	Payload  string // how far the work has come, if it is done in several parts; empty at first
 	Failures int    // how often in a row the job has failed so far
 
-	// Taken is when a delayed message was first taken, in ms by the store's clock; zero:
-	// it was not taken yet, or is another kind of job.
+	// Taken is when a delayed message was first taken, in ms by the store's clock; zero: it
+	// was not taken yet, or the job is of another kind.
 	Taken int64
 }
 
@@ -128,8 +128,9 @@ type queueRef struct {
 	shard Shard
 }
 
-// key returns a key of the queue. The parameter name is its last part. The keys of
-// delayed messages do not contain the kind, because the first version had no kinds.
+// key returns a key of the queue. The parameter name is the last part of the key. The
+// keys of delayed messages do not contain the kind, because the first version had no
+// kinds.
 func (q queueRef) key(name string) string {
 	if q.kind == Messages {
 		return q.shard.Key(name)
@@ -184,10 +185,10 @@ func (w *Queue) Due(ctx context.Context, kind Kind) (due []int, next time.Durati
 	return due, next, nil
 }
 
-// TakeJobs takes due jobs of a shard, in their order and at most limit of them. It
-// takes or renews the shard's lease for the holder. For ten seconds no other holder can
-// take jobs of the shard. Each call takes the same jobs again, until EndJobs ends them.
-// If limit is zero, or no job is due, TakeJobs releases the lease.
+// TakeJobs takes due jobs of a shard, in their order, and at most as many as limit says.
+// It takes or renews the shard's lease for the holder. For ten seconds no other holder
+// can take jobs of the shard. Each call takes the same jobs again, until EndJobs ends
+// them. If limit is zero, or no job is due, TakeJobs releases the lease.
 //
 // The errors are ErrHeld while another holder has the lease, ErrUnavailable and
 // ErrUnknown.
@@ -196,18 +197,19 @@ func (w *Queue) TakeJobs(ctx context.Context, kind Kind, shard int, holder strin
 	return jobs, err
 }
 
-// TakeMessages does what TakeJobs does, for delayed messages. It leaves out the first
-// skip messages. The parameter now is the store's time in ms. It is stored with each
-// message that is taken for the first time. The result shardTime is the time by the
-// shard's clock. Config.Replicas have these writes when TakeMessages returns without an
-// error.
+// TakeMessages does what TakeJobs does, for delayed messages. The parameter skip is how
+// many of the first messages it leaves out. The parameter now is the store's time in ms.
+// It is stored with each message that is taken for the first time. The result shardTime
+// is the time by the shard's clock. After a call without an error, as many replicas as
+// Config.Replicas says have these writes.
 func (w *Queue) TakeMessages(ctx context.Context, shard int, holder string, skip, limit int, now int64) (jobs []Job, shardTime int64, err error) {
 	return w.take(ctx, queueRef{Messages, Shard(shard)}, holder, skip, limit, now)
 }
 
-// take takes at most limit due jobs. It leaves out the first skip jobs. The result
-// shardTime is the time by the shard's clock. If mark is a time in ms, it is stored with
-// each taken job that has no mark yet.
+// take takes due jobs. The parameter skip is how many of the first jobs it leaves out,
+// and limit is how many it takes at most. The result shardTime is the time by the shard's
+// clock. If the parameter mark is a time in ms, it is stored with each taken job that has
+// no mark yet.
 func (w *Queue) take(ctx context.Context, q queueRef, holder string, skip, limit int, mark any) (jobs []Job, shardTime int64, err error) {
 	o := &op.Op{
 		Key: q.due(), Script: takeScript, Keys: []string{q.due(), q.jobs(), q.lease()},
@@ -259,9 +261,9 @@ func (w *Queue) EndJobs(ctx context.Context, kind Kind, shard int, list []Ending
 	return verdicts, nil
 }
 
-// DeadJobs returns the dead letters of a kind, at most limit per shard, and the oldest
-// ones of a shard first. Due is the time at which the job became a dead letter. A job
-// that is queued again is not a dead letter any more.
+// DeadJobs returns the dead letters of a kind, the oldest ones of a shard first. The
+// parameter limit is the most dead letters per shard. Due is the time at which the job
+// became a dead letter. A job that is queued again is not a dead letter any more.
 func (w *Queue) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, error) {
 	ops := make([]*op.Op, shards)
 	for i := range ops {
@@ -282,9 +284,10 @@ func (w *Queue) DeadJobs(ctx context.Context, kind Kind, limit int) ([]Job, erro
 }
 
 // Put queues jobs of one kind, and returns one error per job: nil, ErrUnavailable or
-// ErrUnknown. The function shard chooses the shard of a job. If a job with the same key
-// waits already, that job keeps its time. But if sooner is set, it gets the earlier of
-// the two times. A dead letter with the same key is removed. Repeating is harmless.
+// ErrUnknown. The parameter shard is a function that chooses the shard of a job. If a job
+// with the same key waits already, that job keeps its time. But if the parameter sooner
+// is set, the waiting job gets the earlier of the two times. A dead letter with the same
+// key is removed. Repeating is harmless.
 func (w *Queue) Put(ctx context.Context, kind Kind, jobs []Job, shard func(Job) Shard, sooner bool) []error {
 	return w.put(ctx, w.db.Run, kind, jobs, shard, sooner)
 }

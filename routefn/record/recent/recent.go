@@ -55,8 +55,8 @@ func (r *Cache[K, V]) Get(key K) (V, bool) {
 	return value, ok
 }
 
-// Change replaces the value of a key by what f makes of it, and returns that. A key without
-// a value has the zero value. f is called under the lock of the Cache.
+// Change calls f with the value of a key, stores the result as the new value, and returns
+// it. If the key has no value, f gets the zero value. The Cache is locked while f runs.
 func (r *Cache[K, V]) Change(key K, f func(V) V) V {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -187,8 +187,8 @@ func mastersOf(ctx context.Context, servers []*Server) ([]*Server, error) {
 }
 
 // Lose kills a master and returns it. The parameter number chooses among the present
-// masters. Before that, Lose cuts its replica off for the duration behind, so that the
-// replica gets none of the master's last writes.
+// masters. First, Lose cuts off the master's replica, so that the replica gets none of
+// the last writes. The parameter behind is how long that lasts before the master dies.
 func (c *Cluster) Lose(ctx context.Context, number int, behind time.Duration) (*Server, error) {
 	masters, err := c.Masters(ctx)
 	if err != nil {

@@ -56,8 +56,9 @@ func (s *Server) follows(ctx context.Context) error {
 	return nil
 }
 
-// lose kills a primary. Before that, it pauses the replicas and cuts them off for the
-// duration behind, so that they get none of the primary's last writes.
+// lose kills a primary. First, it pauses the replicas and cuts them off, so that they get
+// none of the primary's last writes. The parameter behind is how long that lasts before
+// the primary dies.
 func (s *Server) lose(ctx context.Context, replicas []*Server, behind time.Duration) error {
 	defer s.Kill()
 	if behind <= 0 {
@@ -68,7 +69,7 @@ func (s *Server) lose(ctx context.Context, replicas []*Server, behind time.Durat
 			return err
 		}
 		defer func() {
-			s.Kill() // so that the replica cannot reach it any more
+			s.Kill() // so that the replica cannot reach the primary any more
 			_ = replica.Resume()
 		}()
 	}

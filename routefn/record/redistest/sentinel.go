@@ -162,8 +162,9 @@ func (s *Sentinel) Primary(ctx context.Context) (*Server, error) {
 	return nil, fmt.Errorf("find primary: Sentinels do not agree on a primary: %w", failed)
 }
 
-// Lose kills the primary and returns it. Before that, it cuts the replicas off for the
-// duration behind, so that they get none of the primary's last writes.
+// Lose kills the primary and returns it. First, it cuts off the replicas, so that they
+// get none of the primary's last writes. The parameter behind is how long that lasts
+// before the primary dies.
 func (s *Sentinel) Lose(ctx context.Context, behind time.Duration) (*Server, error) {
 	primary, err := s.Primary(ctx)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package reports keeps the messages that users report to moderators, each with a copy of
-// what the log has. Package record knows which messages a user may read.
+// the log's entry. Package record knows which messages a user may read.
 //
 //	a user reports a message           file.go; lua/file.lua
 //	open reports are listed            list.go

@@ -31,10 +31,11 @@ type Statement struct {
 	Note   string
 }
 
-// List returns at most limit open reports, the oldest first, whose numbers are above the
-// argument after. If there are more, next is the number of the last one. Otherwise next
-// is zero. The result total is how many reports are open. List takes two round trips. The
-// error is op.ErrUnavailable.
+// List returns open reports, the oldest first. The parameter limit is the most reports.
+// Each of them has a number above the one in the parameter after. If there are more
+// reports, next is the number of the last one in the list. If not, next is zero. The
+// result total is how many reports are open. List takes two round trips. The error is
+// op.ErrUnavailable.
 func (r *Reports) List(ctx context.Context, after int64, limit int) (list []Report, next, total int64, err error) {
 	now, err := r.db.Time(ctx)
 	if err != nil {
@@ -58,9 +59,8 @@ func (r *Reports) List(ctx context.Context, after int64, limit int) (list []Repo
 	return list, next, op.Integer(o.Reply[1]) - int64(len(expired)), err
 }
 
-// Of returns at most limit open reports of one user, the oldest first, whose numbers are
-// above the argument after. Each has only the user's own statement. If there are more, next
-// is the number of the last one, and zero otherwise. The error is op.ErrUnavailable.
+// Of does what List does, for the open reports of one user, and has no result total. Each
+// report has only that user's own statement.
 func (r *Reports) Of(ctx context.Context, user, after int64, limit int) (list []Report, next int64, err error) {
 	key := userKey(user)
 	o := op.Read(key, []any{"zrangebyscore", key, "(" + strconv.FormatInt(after, 10), "+inf", "withscores", "limit", 0, limit + 1})

@@ -78,7 +78,7 @@ func idOf(user int64, at proto.Position) string {
 	return hex.EncodeToString(sum[:12])
 }
 
-// validID reports whether id may be one that idOf returns.
+// validID reports whether a text has the form of the ids that idOf returns.
 func validID(id string) bool {
 	b, err := hex.DecodeString(id)
 	return err == nil && len(b) == 12 && hex.EncodeToString(b) == id

@@ -23,9 +23,9 @@ type Lease struct {
 // Redis would refuse a transaction with that key.
 const NoNode = ""
 
-// ParseLeases reads lines "node boot addr end". It returns the leases whose end is
-// after now, in ms by the store's clock. If a node has two leases, the one that ends
-// later counts.
+// ParseLeases reads lines "node boot addr end". It returns the leases that have not
+// ended. The parameter now is the time in ms by the store's clock. If a node has two
+// leases, the one that ends later counts.
 func ParseLeases(lines string, now int64) []Lease {
 	var list []Lease
 	var ends []int64
@@ -56,9 +56,9 @@ func LeasesIn(lines string) iter.Seq2[Lease, int64] {
 	}
 }
 
-// LeaseLines appends to lines one line for each field of the hash of leases, and returns
-// all of them. The parameter fields is the answer to HGETALL. lease.lua does the same in
-// scripts.
+// LeaseLines appends lines to the parameter lines, one for each field of the hash of
+// leases, and returns all of them. The parameter fields is the answer to HGETALL.
+// lease.lua does the same in scripts.
 func LeaseLines(lines string, fields any) string {
 	pairs, _ := fields.([]any)
 	var all strings.Builder

@@ -7,7 +7,8 @@ import (
 	"github.com/cim-go/cim/routefn/record/op"
 )
 
-// Session is the record of the live connection of one device: which node holds it.
+// Session is the record of the live connection of one device. It says which node holds
+// it.
 type Session struct {
 	Device string
 	Number int64  // increases with each session of the device; fences late requests of earlier ones

@@ -64,14 +64,15 @@ func ID(key, before, after string) (int64, bool) {
 // End is the place of a scan that has reached the end.
 const End = "end"
 
-// Step continues a scan at place for about the given time, with one SCAN at least. It
-// returns the place that it has reached. It calls found with the keys that match pattern.
-// If found returns an error, or the store does not answer, Step returns that error and
-// the place where it began.
+// Step continues a scan for about the time in lasts, with one SCAN at least. It begins at
+// a place, and returns the place that it has reached. It calls the function found with
+// the keys that match the pattern. If that function returns an error, or the store does
+// not answer, Step returns that error and the place where it began.
 //
 // A place is the text "HASH NUMBER CURSOR": a hash of the masters' addresses, the number
 // of a master, and the cursor of its SCAN. If the hash has changed, because of a failover
-// or more masters, the scan starts over. It also starts there if the place is empty.
+// or more masters, the scan starts over. It also starts at the beginning if the place is
+// empty.
 func Step(ctx context.Context, t servers.Topology, place, pattern string, lasts time.Duration, found func(keys []string) error) (string, error) {
 	clients, err := masters(ctx, t)
 	if err != nil {

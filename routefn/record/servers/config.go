@@ -15,7 +15,7 @@ type Config struct {
 	//
 	// With TLS it may have the options ca, cert and key, which are files, and server_name.
 	URL      string
-	Password string // in place of the URL's, unless empty
+	Password string // replaces the password in the URL; empty: it does not
 
 	PoolSize    int           // connections per server at most; zero: 10 per CPU
 	MinIdle     int           // idle connections that are kept to each server

@@ -49,7 +49,8 @@ func (g *generation) aged(dial dialFunc) dialFunc {
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// aging is a connection that can be retired. born is the number of its generation.
+// aging is a connection that can be retired. The field born is the number of its
+// generation.
 type aging struct {
 	net.Conn
 	generation *generation

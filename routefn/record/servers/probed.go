@@ -74,9 +74,9 @@ func (p *probedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write writes to the connection, and notes the time. If the connection has rested,
-// Write probes it first. If the probe gets no answer, it writes nothing, and the error
-// wraps ErrDead.
+// Write writes to the connection, and notes the time. If the connection has rested, Write
+// probes it first. If the probe gets no answer, Write writes nothing, and returns an
+// error that wraps ErrDead.
 func (p *probedConn) Write(b []byte) (int, error) {
 	if p.rested() {
 		if err := p.probe(); err != nil {

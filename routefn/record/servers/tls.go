@@ -24,8 +24,9 @@ const (
 
 var errOptionPair = errors.New("store URL has one of the options cert and key, which go together")
 
-// checkOptions refuses options that are unknown or come twice. If secure is not set, it
-// refuses options that need TLS. Its errors do not quote values, which may be secret.
+// checkOptions refuses options that are unknown or come twice. If the parameter secure is
+// false, it refuses options that need TLS. Its errors do not quote values, which may be
+// secret.
 func checkOptions(options url.Values, secure bool) error {
 	known := []string{optionDB, optionCA, optionCert, optionKey, optionServerName}
 	for _, name := range slices.Sorted(maps.Keys(options)) {

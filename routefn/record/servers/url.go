@@ -109,7 +109,7 @@ func parseHosts(raw string) (*url.URL, error) {
 // part of the password.
 var errHost = errors.New("want HOST:PORT")
 
-// withPort returns host with its port. If it has none, withPort adds the given port.
+// withPort returns a host with a port. A host without one gets the given port.
 func withPort(host, port string) (string, error) {
 	name := strings.Trim(host, "[]")
 	if strings.Contains(host, ":") && net.ParseIP(name) == nil {

@@ -49,9 +49,9 @@ type Members struct {
 	Total int64
 }
 
-// MembersAfter returns a page of a group's members, by ascending id: at most limit
-// users, whose ids are above after. Unlike Members of a Store, it does not check that the caller
-// may see them.
+// MembersAfter returns a page of a group's members, by ascending id. The page has ids
+// above the parameter after, and at most as many users as limit says. Unlike Members of a
+// Store, it does not check that the caller may see them.
 func (s *Transfers) MembersAfter(ctx context.Context, group, after int64, limit int) (Members, error) {
 	l := logref.Ref{Group: group}
 	o := op.Read(l.Members(),

@@ -39,11 +39,11 @@ func (g Group) check() error {
 	return op.CheckNames(g.Name)
 }
 
-// ImportGroup makes a group without members. It gets the id that it has in the other
-// system. If nobody joins it within a minute, it is deleted. ImportGroup returns
+// ImportGroup makes a group without members. The group gets the id that it has in the
+// other system. If nobody joins it within a minute, it is deleted. ImportGroup returns
 // ImportThere if the same creator and request made the group already, and ImportClash if
 // the id belongs to another group. It returns ErrNoGroup if the same group has ended
-// within the last day. If dry is set, nothing is written.
+// within the last day. If the parameter dry is set, nothing is written.
 func (s *Transfers) ImportGroup(ctx context.Context, g Group, dry bool) (accounts.ImportState, error) {
 	state, err := s.importGroup(ctx, g, dry)
 	if err != nil {
@@ -82,7 +82,8 @@ type ImportedMember struct {
 }
 
 // ImportMembers makes users members of a group, in their order. It skips users who are
-// members or once were. If dry is set, nothing is written. Repeating it is harmless.
+// members or once were. If the parameter dry is set, nothing is written. Repeating is
+// harmless.
 func (s *Transfers) ImportMembers(ctx context.Context, group int64, users []accounts.Account, dry bool) []ImportedMember {
 	answers := make([]ImportedMember, len(users))
 	had, err := s.memberships(ctx, group, users)
@@ -108,9 +109,9 @@ func (s *Transfers) ImportMembers(ctx context.Context, group int64, users []acco
 	return answers
 }
 
-// ImportRemoved records that users were removed from a group, so that they can join
-// only if the creator adds them. Nothing changes for present and former members. If dry
-// is set, nothing is written.
+// ImportRemoved records that users were removed from a group, so that they can join only
+// if the creator adds them. Nothing changes for present and former members. If the
+// parameter dry is set, nothing is written.
 func (s *Transfers) ImportRemoved(ctx context.Context, group int64, users []accounts.Account, dry bool) []ImportedMember {
 	answers := make([]ImportedMember, len(users))
 	g, err := s.GroupRecord(ctx, group)

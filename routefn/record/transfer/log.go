@@ -54,9 +54,9 @@ func importMark(key string) []byte {
 
 // ImportMessages appends messages that were accepted elsewhere, each to the given log
 // only. It returns one Backlogged per log. A log gets each message once, even if a call
-// is repeated much later, because the store keeps hashes of the keys of imported messages
-// with the log. Nothing is pushed. Connected users get the messages at the next
-// reconciliation. If dry is set, nothing is written.
+// is repeated much later. The reason is that the store keeps hashes of the keys of
+// imported messages with the log. Nothing is pushed. Connected users get the messages at
+// the next reconciliation. If the parameter dry is set, nothing is written.
 //
 // All messages of one Backlog are appended in one step, so all of them are stored, or
 // none.

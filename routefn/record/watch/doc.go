@@ -1,5 +1,5 @@
-// Package watch notices that the store has lost data. It also keeps the secret that all
-// routes share, unless they are configured with one.
+// Package watch notices that the store has lost data. If the configuration has no secret
+// for all routes to share, the package also keeps one.
 //
 //	a loss is noticed by marks         compare; lua/mark.lua
 //	the secret is kept, or put back    ask, take; lua/key.lua

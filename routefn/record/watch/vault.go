@@ -69,9 +69,9 @@ func (w *Watch) setForm(sealed bool) {
 	w.vault.sealed, w.vault.looked = sealed, true
 }
 
-// ask runs key.lua, beside the ops, and returns its answer. The parameter lost says
-// whether the caller has found a loss. If the keys have another form than expected, ask
-// seals them, or continues in that form.
+// ask runs key.lua, together with the ops in the parameter ops, and returns its answer.
+// The parameter lost says whether the caller has found a loss. If the keys have another
+// form than expected, ask seals them, or continues in that form.
 func (w *Watch) ask(ctx context.Context, lost bool, ops ...*op.Op) (*op.Op, error) {
 	for range formTries {
 		form := w.form()

@@ -100,11 +100,11 @@ func (f *fresh) recent() bool { return time.Now().Before(f.until) }
 // also reads and restores the route key, which the store keeps in the clear.
 func New(db *op.DB, keyed bool) *Watch { return &Watch{db: db, keyed: keyed} }
 
-// Look looks at the store once. If the store has no route key, Look stores the one that
-// it knows, or else a new one. If the store has another key, Look uses that one from then
-// on (see Keys). The result found is true if this look has found a loss that no look of
-// any route found before. If the store fails, or its route key cannot be opened
-// (keyseal.ErrKey), Look returns an error and learns nothing.
+// Look looks at the store once. If the store has no route key, Look stores the key that
+// it knows, or a new one if it knows none. If the store has another key, Look uses that
+// one from then on (see Keys). The result found is true if this look has found a loss,
+// and no look of any route has found that loss before. If the store fails, or its route
+// key cannot be opened (keyseal.ErrKey), Look returns an error and learns nothing.
 func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 	asked := time.Now()
 	ops, shown := w.readMarks()
@@ -123,9 +123,9 @@ func (w *Watch) Look(ctx context.Context) (found bool, err error) {
 	return op.Text(answer.Reply[5]) == "1", w.take(ctx, answer, asked)
 }
 
-// readMarks returns ops that read the marks: one op, if one server has all of them.
-// After the ops were run, the function shown returns the mark i, or false if its server
-// did not answer.
+// readMarks returns ops that read the marks: one op, if one server has all of them. The
+// result shown is a function. After the ops were run, it returns the mark i, or false if
+// the server of that mark did not answer.
 func (w *Watch) readMarks() (ops []*op.Op, shown func(i int) (int64, bool)) {
 	if w.db.Topology.Single() {
 		get := []any{"mget"}
@@ -152,9 +152,9 @@ func (w *Watch) readMarks() (ops []*op.Op, shown func(i int) (int64, bool)) {
 	}
 }
 
-// compare compares the marks with the latest look, and remembers them. The function
-// mark returns the mark i. The result lost is true if any mark is gone or has gone
-// back. The result old has the keys of the marks that must be moved.
+// compare compares the marks with the latest look, and remembers them. The parameter mark
+// is a function that returns the mark i. The result lost is true if any mark is gone or
+// has gone back. The result old has the keys of the marks that must be moved.
 func (w *Watch) compare(mark func(i int) (int64, bool), now int64) (lost bool, old []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -2,18 +2,19 @@
 -- number: the time at which the budget is full again, in us by the clock of its server.
 -- See rate.go.
 
--- Returns how far ahead of now a budget may be. Nothing takes more than 1,000 units at once.
+-- Returns how far a budget may be ahead of the clock. Nothing takes more than 1,000 units
+-- at once.
 local function furthest(every, burst)
   return math.max(burst, 1000) * every
 end
 
--- Takes a cost, in units, from a budget. The parameter whole is the budget, or nil. every
--- says after how many us one unit is back, and burst is how many units a full budget has.
--- A cost above burst is taken only from a full budget, which is then in debt. Returns the
--- budget and nil if the cost was taken. Otherwise returns the budget and the ms after
--- which the cost can be taken. A budget that is too far in debt is wrong, and counts as
--- an empty one. Either the clock jumped back since it was written, or a route died before
--- it took a surplus back.
+-- Takes a cost, in units, from a budget. The parameter whole is the budget, or nil. The
+-- parameter every says after how many us one unit is back. The parameter burst is how
+-- many units a full budget has. A cost above that number is taken only from a full
+-- budget, which is then in debt. Returns the budget and nil if the cost was taken. If
+-- not, returns the budget and the ms after which the cost can be taken. A budget that is
+-- too far in debt is wrong, and counts as an empty one. Either the clock has jumped back
+-- since the budget was written, or a route died before it took a surplus back.
 local function spend(whole, now, cost, every, burst)
   local room = burst * every
   whole = math.max(tonumber(whole or nil) or 0, now)

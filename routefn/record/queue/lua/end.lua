@@ -2,11 +2,11 @@
 -- stays, because it must be done once more.
 --
 -- KEYS[1] due, KEYS[2] jobs, KEYS[3] dead letters of the shard
--- ARGV[1] failures after which a job is a dead letter; ARGV[2] ms from the first
--- failure to the next try, which double with each further one; ARGV[3] the longest of
--- these pauses in ms; then five values for each job: key, when it was due when it was
--- taken, 'done', 'again' or 'failed', and only used with 'again': when it is due next,
--- and its payload, '' to keep the present one
+-- ARGV[1] failures after which a job is a dead letter; ARGV[2] ms from the first failure
+-- to the next try, which double with each further one; ARGV[3] the longest of these
+-- pauses in ms; then five values for each job: its key; the due time that it had when it
+-- was taken; 'done', 'again' or 'failed'; and two that only count with 'again': when it
+-- is due next, and its payload, '' to keep the present one
 -- Answers {'ok', then for each job 'done', 'again', 'failed', 'dead' or 'left'}: see
 -- Verdict in queue.go.
 local answer = {'ok'}

@@ -16,8 +16,8 @@ local holder = redis.call('GET', KEYS[3])
 -- would stand still for as long as the jump.
 if holder and holder ~= ARGV[1] and redis.call('PTTL', KEYS[3]) <= tonumber(ARGV[2]) then return {'held'} end
 local ms = clock()
--- '(' .. ms + 1 is the bound so that scores of this ms with a fraction are included:
--- fractions keep the messages of one ms in order.
+-- Fractions of scores keep the messages of one ms in order. '(' .. ms + 1 is the bound,
+-- which includes scores of this ms with a fraction.
 local keys = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. whole(ms + 1), 'WITHSCORES', 'LIMIT', ARGV[3], ARGV[4])
 if #keys == 0 then
   if holder then redis.call('DEL', KEYS[3]) end

@@ -6,7 +6,8 @@
 -- decision, ARGV[5] a note, ARGV[6] who wrote the message, ARGV[7] to which group or '0',
 -- ARGV[8] for how many ms a decision is kept
 -- Answers {'ok', who wrote it, to which group}, {'none'} if there is no such report,
--- {'changed'}, or {'decided'} if that was somebody else, or another decision.
+-- {'changed'}, or {'decided'} if somebody else has decided, or the same moderator
+-- otherwise.
 local head = redis.call('HMGET', KEYS[2], 'version', 'decision', 'by', 'from', 'group')
 if head[2] then
   redis.call('HSET', KEYS[2], 'decision', head[2]) -- changes nothing, but WAIT needs a write of this call

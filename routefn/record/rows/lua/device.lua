@@ -1,8 +1,8 @@
 -- Prelude: the known devices in the hash of an inbox, one line each: device TAB the ms
 -- when it last connected or disconnected. Needs live.lua.
 
--- Returns a table of the devices in text: when each one was last seen, by name. Returns
--- nil for an inbox whose devices were never listed.
+-- Returns a table of the devices in a text. By the name of a device, it has the ms when
+-- the device was last seen. Returns nil for an inbox whose devices were never listed.
 local function seenIn(text)
   if not text then return nil end
   local seen = {}

@@ -23,8 +23,8 @@ local function receivedBy(text)
   return tonumber(string.match(text or '', '^[^\t]*\t(%d+)') or 0)
 end
 
--- After a node has reported that a client left, the client may log out within leftLife ms
--- to have what it received count as read: see ack.lua.
+-- A node may report that a client left. If the client logs out within leftLife ms of
+-- that, its received positions count as read: see ack.lua.
 local leftLife = 30000
 
 -- Takes the text of a field recv:DEVICE. Returns the time in ms at which a node reported

@@ -1,9 +1,9 @@
 -- Prelude: the membership of a user, in the hash of a group's log: "joined left version
--- removed". joined and left are the numbers of the entries by which the user last
--- joined and left; left is zero while the user belongs to the group. version is the
--- version of the intent that was carried out last. If removed is 1, the user may not join
--- by themselves, and only somebody with the right to do so may add them. Otherwise removed
--- is 0.
+-- removed". The first two values are the numbers of the entries by which the user last
+-- joined and left. The second is zero while the user belongs to the group. The third is
+-- the version of the intent that was carried out last. If the fourth is 1, the user was
+-- removed: they may not join by themselves, and only somebody with the right to do so may
+-- add them. In all other cases it is 0.
 
 local function membership(text)
   local joined, left, version, removed = string.match(text or '', '^(%d+) (%d+) (%d+) ([01])$')

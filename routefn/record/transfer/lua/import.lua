@@ -1,9 +1,10 @@
 -- Appends messages from another system to a log, in order. It passes over a message that
--- was imported before, or whose key is in the log. To know it later, it records eight
--- bytes for each message that it appends. If the log has only its genesis entry, that
--- entry gets the time of the oldest message, so that retention by age counts from there.
--- Otherwise the script notes for find.lua that times in the log are not in order. It
--- always writes, if need be a value that is there already: see append.lua.
+-- was imported before, or whose key is in the log. It records eight bytes for each
+-- message that it appends, and recognises the message by them later. If the log has only
+-- its genesis entry, that entry gets the time of the oldest message, so that retention by
+-- age counts from there. If the log has more entries, the script notes for find.lua that
+-- times in the log are not in order. It always writes, even if nothing changes: see
+-- append.lua.
 --
 -- KEYS[1] list, KEYS[2] hash of the log, KEYS[3] record of the messages that were
 -- imported into it, KEYS[4] of a group: its members
