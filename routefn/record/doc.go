@@ -41,8 +41,8 @@
 //
 // # Where is what
 //
-// A file that is named without a folder is in this folder. The folder lua has the scripts
-// that they run. A path that begins with ../ is outside of this folder.
+// A Go file without a folder is in this folder, and the scripts that it runs are in the
+// folder lua. A path that begins with ../ is outside of this folder.
 //
 //	a message is appended              append.go, batch.go; lua/append.lua
 //	an entry gets its number           append.go; lua/append.lua; see Numbers below
@@ -96,9 +96,9 @@
 //
 // # Keys
 //
-// No key has a time to live, unless its line says so. A name with .lua is a file in lua
-// that writes the key, and other names are methods. The names after "read by" are the
-// readers.
+// A key has a time to live only if its line says so. A name with .lua is a file in lua
+// that writes the key, and other names are methods. The names after "read by" read
+// the key.
 //
 //	cim:name:NAME   string  JSON {"id", "credential"}. Setting it makes the account: Register, Adopt or ImportAccounts, once.
 //	                        credential.lua replaces the credential. With "erased" the account is being erased:
@@ -158,7 +158,7 @@
 //	  rate:groups, rate:pulls, rate:reports  inbox: the user's budgets of groups made, of pulls and of reports; token.lua
 //	  rate:refreshes        inbox: the user's budget of refreshes; refresh.lua
 //	  receivers             inbox: the user's budget of new receivers; meet.lua
-//	  guard                 inbox: that its owner does not take messages of everybody, see guard.lua; relate.lua,
+//	  guard                 inbox: there if its owner does not take messages of everybody, see guard.lua; relate.lua,
 //	                        consent.lua, make.lua, read by Append
 //	  k:USER                inbox: the owner's mark of another user, blocked or contact, see guard.lua; relate.lua, make.lua,
 //	                        read by Append. At most 3,000
@@ -189,14 +189,14 @@
 //	  name                  group: its name, which may be empty; create.lua, once
 //	  creator, request      group: the user who made it, and the id of the request; create.lua, once. Read by
 //	                        ChangeGroups, Groups, create.lua
-//	  owner                 group: to whom it was handed over, or fell when the owner left; missing: the creator. Counts
+//	  owner                 group: to whom it was handed over, or fell when the owner left; missing: the creator. It counts
 //	                        only while that user is a member. role.lua, change.lua
 //	  officers              group: its admins (of everyone: moderators and operators), one id a line, in the order of their appointment; role.lua, change.lua
 //	  rights                group: the version of its roles, which counts their changes; role.lua, change.lua
 //	  r:USER                group: the user's role: admin, read-only, or missing; role.lua, change.lua. Read by Append, Members.
 //	                        read-only stays after the user has left. Of everyone: the role in the system, moderator or operator
 //	  rates                 group: what the group and its members have left of their rates, see rates.lua; append.lua
-//	  filling               group: not all of its first members have it in their lists yet; fill.lua, removed by
+//	  filling               group: there while first members do not have the group in their lists; fill.lua, removed by
 //	                        FillGroup, read by sweep.lua
 //	  joined                group: when a user last joined, in ms by the store's clock; of the group of everyone: when a
 //	                        node last entered. change.lua, enter.lua, read by Append
@@ -214,9 +214,9 @@
 //	cim:{USER}:x    string  whether the user blocks somebody, or has said who may add them to groups; relate.lua, consent.lua, read by
 //	                        MayAdd
 //	cim:{USER}:u    hash    how many messages of whom wait in an inbox, once many do, see room.lua; append.lua, trim.lua.
-//	                        It lives as long after its last change as an entry is kept
-//	cim:{USER}:ids:N hash   the claims of a generation: see package dedup. It lives twice Config.IDs.Keep, for N, which is
-//	                        the time by that length. Append, rotate.lua, release.lua
+//	                        After its last change, it lives as long as an entry is kept
+//	cim:{USER}:ids:N hash   the claims of a generation: see package dedup. N is the time, divided by
+//	                        Config.IDs.Keep. The key lives twice that duration. Append, rotate.lua, release.lua
 //	cim:{LOG}:imported string which messages were imported into the log, eight bytes each; import.lua writes and reads it
 //	cim:{LOG}:m     zset    group: its members, names by ids; change.lua, fill.lua, read by Members and Groups. The hash decides who
 //	                        is a member. This set has an order, for pages, and is not used in a send or a pull
@@ -228,8 +228,8 @@
 //	                        decision. file.lua, decide.lua, forget.lua
 //	  number, entry         its number in the set, and the message as the log had it
 //	  u:USER                why a user reports it: ms TAB reason TAB note
-//	  count, version        how many users these are, and how often they have changed
-//	  decision, by, note    after a decision, beside number and instead of all others: what, by which moderator, and a note
+//	  count, version        how many users report it, and how often these users have changed
+//	  decision, by, note    after a decision, beside number and instead of all others: what was decided, the moderator, and a note
 //	  from, group           after a decision: who wrote the message, and to which group
 //	cim:{reports}:u:USER zset the open reports in which a user is noted, by their numbers; the same scripts. 30 days to live
 //	cim:{dN}:due    zset    delayed messages of the senders in shard N: keys (proto.Key) by the ms when they are due, less
@@ -313,9 +313,9 @@
 // masters, some thousand at a time, once in Retention.Age.
 //
 // The newest entry of a log must stay. If it is too old, it becomes an entry of the kind
-// EXPIRED, which has its key, number and time and no text. Readers skip it, as they skip
-// the first entry of a log. For a reader who had not read the entry, it counts as
-// trimmed.
+// EXPIRED, which has the same key, number and time, but no text. Readers skip it, as
+// they skip the first entry of a log. For a reader who had not read the entry, it counts
+// as trimmed.
 //
 // # Numbers
 //
@@ -327,26 +327,26 @@
 // # Time
 //
 // Every stored time is by the store's clock (package clock). No clock of a caller or of
-// this process is used, not even to bound the search for repetitions. The only exception
-// is that the clock of the process, too, must say that an entry is too old before it is
-// removed for its age (Store.trim). If the store's own clock jumps, the times of entries
+// this process is used, not even to bound the search for repetitions. There is one
+// exception. An entry is removed for its age only if the clock of the process, too, says
+// that the entry is too old (Store.trim). If the store's own clock jumps, the times of entries
 // jump, too, and repetitions may not be found.
 //
 // # Repetitions
 //
 // An id of a sender stands for one message, to one receiver or group, with one text. A
-// repetition gets the position of the first one, and another message gets ErrIDReused. See
+// repetition gets the position of the first one. Another message gets ErrIDReused. See
 // the tests of conformRepeats, and those in claim_test.go for what comes between:
 //
-//	two routes claim an id             the second searches, and leaves the mark redone. The first sees it in its answer: unite
+//	two routes claim an id             the second searches, and leaves the mark redone. The first sees this mark in the store's answer: unite
 //	a route dies after its claim       the repetition stores the message, and moves the claim's time
 //	a node's first try loses its note  the repetition is marked Again, and is searched for 5 minutes back
 //	a failover loses a claim           with Config.Replicas, a claim is awaited before its message is sent, so none is lost
-//	a log is shortened                 the own copy decides. Without one, ErrForgotten says that nobody knows
-//	ids are forgotten                  a request with the time of its first try gets ErrForgotten, and another is new
+//	a log is shortened                 the sender's own copy decides. Without one, ErrForgotten says that nobody knows
+//	ids are forgotten                  a request with the time of its first try gets ErrForgotten. Without that time, it counts as new
 //
 // A first try is stored at most 5 s after a node has sent it (firstTryLife). If somebody
-// joined the group in between, append.lua searches for it first: they may see nothing older.
+// joined the group in between, append.lua first searches for the try, because a newcomer may see nothing older.
 //
 // # Replicas
 //
@@ -368,9 +368,9 @@
 // OpenSessions, EnterNode and RenewNode read the primary. Then they check the entries
 // that they are about to return once more (stand.lua). That check is a write, and shares
 // one WAIT with all ops that go to its master at the time. It searches for the entries
-// themselves. So it does not matter which server was read, and it does not find entries
-// that a failover lost. A route remembers up to where each log is known to be replicated,
-// for some 100,000 logs. An end that it knows needs no check.
+// themselves. So it does not matter which server was read, and the check fails for
+// entries that a failover lost. A route remembers up to where each log is known to be replicated,
+// for some 100,000 logs. An end up to there needs no check.
 //
 // While replicas are away, a route returns the entries that it knows to be replicated. If
 // it knows of none, an opening or a pull gets ErrUnavailable and must be repeated. A
@@ -379,8 +379,8 @@
 // # Costs
 //
 // A private message is stored by MULTI. If its receiver's inbox has a guard, a script
-// stores it. It costs Redis 8 to 11 us of CPU with the note of its id. If the id is claimed
-// before, it costs 2 us more. A repetition is stored by a script and costs 60 to 130 us.
+// stores it. A message costs Redis 8 to 11 us of CPU with the note of its id. If the id is
+// claimed before, the message costs 2 us more. A repetition is stored by a script and costs 60 to 130 us.
 // That is for both copies, 128 bytes of text and batches of 100: BenchmarkAppendPrivate. A
 // message to everyone takes 4 us. While nodes enter everyone's group, each batch takes up
 // to 600 us more, to search the last two seconds: BenchmarkAppendEveryone. A group's
