@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -278,8 +279,14 @@ func feed(t testing.TB, json bool, stream []byte, step int) fed {
 	return feedTo(t, messenger{json: json}, stream, step)
 }
 
+// feeding is the server of all streams that are fed to an input. To make its metrics takes
+// longer than most streams do, and fuzzing feeds many.
+var feeding = sync.OnceValues(func() (*Server, error) {
+	return NewServer(Config{Accept: func(*Link) Handler { return nil }})
+})
+
 func feedTo(t testing.TB, in input, stream []byte, step int) fed {
-	s, err := NewServer(Config{Accept: func(*Link) Handler { return nil }})
+	s, err := feeding()
 	if err != nil {
 		t.Fatal(err)
 	}
