@@ -44,8 +44,8 @@ func (m *message) repeat() { m.unknown, m.item.Again = true, true }
 // A message whose outcome is unknown goes first in the next request, and is marked as a
 // repetition. Later messages of its connection wait behind it. After Config.Timeout the
 // message is answered Unknown. So is every later message of that connection, until the
-// client sends one of them again. Otherwise messages that the client wrote before it read
-// the answer would be stored before the unanswered message. See refusals.
+// client sends one of them again. Without this rule, a message that the client wrote
+// before it read that answer could be stored before the first message. See refusals.
 //
 // An overloaded route refuses a request before it stores anything. The queue sends the
 // same messages again at the time that the route names, and does not mark them.
@@ -56,9 +56,9 @@ func (m *message) repeat() { m.unknown, m.item.Again = true, true }
 // messages elsewhere, and more after them.
 //
 // When the store has lost something, all messages that wait are answered Unknown, too.
-// The loss may include earlier messages that were answered. If a connection is half open,
-// these answers may not have reached its client. The client then sends the earlier
-// messages again elsewhere, and no waiting message may be stored before them.
+// The loss may include earlier messages that were answered as stored. If a connection is
+// half open, its client may not have got the answers to those earlier messages. The client
+// then sends them again elsewhere, and no waiting message may be stored before them.
 type queue struct {
 	forwarder *Forwarder
 	wake      chan struct{} // of size 1: came is not empty, or lost is set

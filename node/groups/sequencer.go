@@ -104,9 +104,10 @@ func (s *Sequencer[P]) beginsLocked(nobody bool, at order.Place) bool {
 func further(from, at order.Place) bool { return at.Epoch != from.Epoch || at.Number > from.Number }
 
 // overtookLocked reports whether pushes have overtaken a route's answer, so that the
-// caller must ignore the answer's end. This is so if entries far beyond end were pushed
-// lately. If the log did lose that many entries, its next push does not fit, which shows
-// the loss.
+// caller must ignore the answer's end. An end that lies far before our last place normally
+// means that the log has lost entries. But if entries were pushed lately, the answer may
+// only be older than these. If the log really lost that many entries, its next push does
+// not fit, which shows the loss.
 func (s *Sequencer[P]) overtookLocked(end order.Place, now time.Time) bool {
 	last := s.follower.Last()
 	return end.Epoch == last.Epoch && end.Number < last.Number-order.Kept && now.Sub(s.moved) < lateAnswer

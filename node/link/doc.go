@@ -37,12 +37,13 @@
 // round. Links with frames of their own and links with frames for a whole room take
 // turns.
 //
-// The writing goroutine may sleep when one read or one cork (Server.Cork) has queued
-// frames for few links. Then the goroutine that queued the frames also writes them. A
-// link that is being written is in no list, so only one goroutine at a time writes it.
-// Under load the writes of a busy room become larger, because all frames that are queued
-// for a link until its turn comes go out together. A loop waits for its epoll descriptor
-// through Go's own poller and holds no thread.
+// The writing goroutine may be asleep at the end of one read or one cork (Server.Cork).
+// If only few links have queued frames then, nobody wakes it, and the goroutine that
+// queued the frames writes them itself. A link that is being written is in no list, so
+// only one goroutine at a time writes it. Under load the writes of a busy room become
+// larger, because all frames that are queued for a link until its turn comes go out
+// together. A loop waits for its epoll descriptor through Go's own poller and holds no
+// thread.
 //
 // # TLS
 //
@@ -92,7 +93,7 @@
 // frame.
 //
 // An idle server writes at once. But a goroutine may be about to queue more, because it
-// reads several frames or its owner has corked the server. Then the goroutine wakes a
+// reads several frames, or because an owner has corked the server. Then the goroutine wakes a
 // sleeping writer only after it has queued all frames. So one write takes all frames, and
 // nothing waits for a clock.
 //

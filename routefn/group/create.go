@@ -95,11 +95,11 @@ func (g *Requests) create(ctx context.Context, group record.NewGroup, creator st
 	return answer, nil
 }
 
-// The method added returns the users in the parameter named who allow the creator to add
-// them. It invites the other users, and puts these into the answer.
-func (g *Requests) added(ctx context.Context, id int64, group record.NewGroup, named []record.Account, answer *proto.CreatedGroup) []record.Account {
-	users := make([]int64, len(named))
-	for i, a := range named {
+// The method added gets the users whom the creator wants to add, and returns those of them
+// who allow that. It invites the others, and puts these into the answer.
+func (g *Requests) added(ctx context.Context, id int64, group record.NewGroup, wanted []record.Account, answer *proto.CreatedGroup) []record.Account {
+	users := make([]int64, len(wanted))
+	for i, a := range wanted {
 		users[i] = a.User
 	}
 	var may []record.Account
@@ -107,7 +107,7 @@ func (g *Requests) added(ctx context.Context, id int64, group record.NewGroup, n
 	for i, err := range g.Store.MayAdd(ctx, group.Creator, users) {
 		switch {
 		case err == nil:
-			may = append(may, named[i])
+			may = append(may, wanted[i])
 		case errors.Is(err, contacts.ErrInvite):
 			asked = append(asked, users[i])
 		default:

@@ -13,8 +13,8 @@ import (
 
 // Logout ends the live session of a user's device. All numbers, tickets and tokens that
 // the device got until then become void. After a call without an error, they are void for
-// every route, and as many replicas as Config.Replicas says have that. Logout returns the
-// session that was live, or nil.
+// every route, and at least Config.Replicas replicas have stored the logout. Logout returns
+// the session that was live, or nil.
 //
 // The parameter by is the pass of the caller. It is nil for a caller that needs none. A
 // device whose pass is void may log itself out again. That does nothing and returns no

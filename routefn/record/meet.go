@@ -16,9 +16,9 @@ const mostReceivers = 2000
 // meeting has those receivers of one sender to whom the sender never wrote before, as
 // far as this Store knows. The server with the sender's slot knows for certain.
 //
-// While much of the sender's budget of new receivers is left, the pipeline that stores
-// the message also asks the server. If little is left, the server decides before the
-// message is stored.
+// The server also takes new receivers from a budget of the sender. While much of it is
+// left, the server does that in the pipeline that stores the message. If little is left,
+// the server must answer first, and the message is stored only if the budget allows it.
 type meeting struct {
 	from      int64
 	receivers []int64

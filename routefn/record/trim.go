@@ -23,10 +23,11 @@ const trimLook = 1024
 //
 // An entry is removed for its age only if three clocks agree that it is too old. These
 // are the clock of the log's server, the time of the store, and the wall clock of this
-// process. So one wrong clock never removes an entry early. If a clock is behind, a later
-// trim removes the entry. An entry that was written while the store's clock was behind
-// has a time that is too early. Such an entry is removed too early, unless an entry with
-// the right time comes before it in the log.
+// process. So one clock that is wrong now removes no entry early. If a clock is behind, a
+// later trim removes the entry. It is different if the store's clock was behind when an
+// entry was written: the entry's own time is too early then, and it is removed too early.
+// An entry with the right time before it prevents that, because removing begins with the
+// oldest entry and stops at the first one that is young enough.
 func (s *Store) trim(ctx context.Context, logs []logref.Ref) {
 	ops := make([]*op.Op, len(logs))
 	for i, l := range logs {

@@ -17,7 +17,8 @@
 //
 // A tls.Conn keeps its buffers for good. The buffer for records grows with the
 // largest record so far: it has 576 bytes at first, and 23 kB after a record of 16 KiB.
-// The first record of a client has some 1,500 bytes, so TLS gets it in four parts. A
+// The first record of a client has some 1,500 bytes, and would make that buffer grow. So
+// this package divides the record into four, and the buffer stays as it is (see split). A
 // tls.Conn then keeps 5.6 kB: 1.8 for two AES keys with their tables, 2.1 for buffers, and
 // 1.7 for the rest. A Conn passes bytes on record by record, so its buffer never has more
 // than one record. A Read allocates 24 bytes, even if it finds no record. So Open calls it

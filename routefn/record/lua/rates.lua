@@ -2,10 +2,10 @@
 -- budget. The group's own budget has 0 in place of the id. A full budget has no line. So
 -- there are at most as many lines as messages in the burst of a group. Needs rate.lua.
 
--- Returns the budgets in a text, at the time now, in ms. ARGV[at] says after how many us
--- one message is back in the group's own budget. ARGV[at + 1] says how many messages that
--- budget has when it is full, or 0 if there is no rate. ARGV[at + 2] and ARGV[at + 3] say
--- the same about a member's budget.
+-- Returns the budgets in a text, at the time now, in ms. ARGV[at] is the time, in
+-- microseconds, in which the group's own budget regains one message. ARGV[at + 1] is how
+-- many messages that budget has when it is full, or 0 if there is no rate. ARGV[at + 2] and
+-- ARGV[at + 3] are the same for a member's budget.
 local function ratesOf(text, now, at)
   local rates = {now = now * 1000, of = {}, spent = false,
     every = tonumber(ARGV[at]), burst = tonumber(ARGV[at + 1]),

@@ -38,9 +38,10 @@ func (impatient) Inject(ctx context.Context, w *World, s Strike) (Wound, error) 
 	})}, nil
 }
 
-// silent returns the first device from a place on that sends nothing by itself. A usual
+// silent looks for a device that sends nothing by itself. It begins at the given place, and
+// returns the place of the first one. If there is none, it returns the given place. A usual
 // message on the same connection would show the node that the sender has read the refusal.
-// Another fault may have hit the device that silent returns.
+// Another fault may have hit that device already.
 func (w *World) silent(place int) int {
 	for i := range w.devices {
 		next := (place + i) % len(w.devices)

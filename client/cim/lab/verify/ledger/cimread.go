@@ -17,8 +17,8 @@ const (
 	killProves = 2_000_000
 	// killTakes is how long after the death of a node the ledger may record it.
 	killTakes = 1_000_000
-	// opensBefore is how long before the first answer on a connection a route may have
-	// opened that connection.
+	// A route may have opened a connection up to opensBefore before the first answer came
+	// on it.
 	opensBefore = 1_000_000
 	// startTakes is the longest time from when a node listens until the ledger records the
 	// node as ready.
