@@ -43,9 +43,16 @@ func (p page) Protobuf() pb.Message { return proto.NewPage(p.Newest, p.Through, 
 
 // JSON leaves out and logs entries that cannot be read.
 func (p page) JSON() []byte {
-	messages, err := proto.NewPage(p.Newest, p.Through, p.Oldest, p.Entries).Pulled()
-	if err != nil {
-		p.log.Error("stored entry is unreadable", "err", err)
+	answer := proto.PulledMessages{
+		Epoch: p.Epoch, Oldest: p.Oldest, Newest: p.Newest, Through: p.Through, Messages: make([]proto.Message, 0, len(p.Entries)),
 	}
-	return messages.AppendJSON(nil)
+	for _, e := range p.Entries {
+		m, err := e.Message()
+		if err != nil {
+			p.log.Error("stored entry is unreadable", "log", p.Newest.Log, "number", e.GetAt().GetNumber(), "err", err)
+			continue
+		}
+		answer.Messages = append(answer.Messages, m)
+	}
+	return answer.AppendJSON(nil)
 }
