@@ -224,7 +224,7 @@ variable "certificate_files" {
 }
 
 variable "plaintext" {
-  description = "Whether what is without TLS may run: clients' connections without tls, and an existing_redis of redis://. For experiments: whoever can read the network reads passwords, tokens and messages."
+  description = "Allows hops without TLS: clients' connections without tls, and an existing_redis of redis://. For experiments: whoever can read the network reads passwords, tokens and messages."
   type        = bool
   default     = false
   nullable    = false

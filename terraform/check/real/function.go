@@ -68,7 +68,7 @@ func apiLeadsToFunction(ctx context.Context, d *deployment) error {
 	return nil
 }
 
-// functionCallsUnderTLS holds what the function is told about others.
+// functionCallsUnderTLS checks that the addresses in the environment of a function have TLS.
 func functionCallsUnderTLS(ctx context.Context, d *deployment) error {
 	f, err := d.function(ctx)
 	if err != nil {
